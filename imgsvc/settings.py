@@ -49,18 +49,14 @@ class Settings:
     max_bytes: int = _setting(2 * MIB, "largest upload, unless the key says otherwise", least=1)
     max_width: int = _setting(2000, "widest picture, unless the key says otherwise (not SVG)", least=1)
     max_height: int = _setting(2000, "highest picture, unless the key says otherwise (not SVG)", least=1)
-    max_body: int = _setting(
-        64 * MIB, "largest request body read for anyone; no key's limit goes beyond", least=1
-    )
+    max_body: int = _setting(64 * MIB, "largest request body read for anyone; no key's limit goes beyond", least=1)
     max_frame_pixels: int = _setting(40_000_000, "most pixels of one frame, for any key and kind", least=1)
     max_total_pixels: int = _setting(160_000_000, "most pixels of all frames together", least=1)
     max_frames: int = _setting(500, "most frames of an animation", least=1)
     convert_inputs: bool = _setting(
         True, "BMP and TIFF without output_format become PNG; off: 400 asks for output_format"
     )
-    deadline: float = _setting(
-        30.0, "seconds one picture may take; the best result so far is given", least=0.1
-    )
+    deadline: float = _setting(30.0, "seconds one picture may take; the best result so far is given", least=0.1)
     workers: int = _setting(0, "gunicorn worker processes; 0: one for every eight cores", least=0)
     threads: int = _setting(64, "gunicorn threads a worker", least=1)
     helpers: int = _setting(0, "helper processes that decode and encode; 0: one a core", least=0)
@@ -100,14 +96,12 @@ def _read(name: str, text: str, setting: Any) -> Any:
     return value
 
 
-def _parse(text: str, kind: type) -> Any:
+def _parse(text: str, kind: Any) -> Any:
     if kind is bool:
         if text.lower() not in _WORDS:
             raise ValueError(text)
         return _WORDS[text.lower()]
-    if issubclass(kind, Path):
-        return Path(text)
-    return kind(text)
+    return Path(text) if issubclass(kind, Path) else kind(text)
 
 
 def _wanted(kind: type) -> str:
@@ -116,10 +110,7 @@ def _wanted(kind: type) -> str:
 
 def table() -> str:
     """The settings as a Markdown table, as the README holds it."""
-    rows = [
-        f"| `{PREFIX}{f.name.upper()}` | `{_shown(f.default)}` | {f.metadata['help']} |"
-        for f in fields(Settings)
-    ]
+    rows = [f"| `{PREFIX}{f.name.upper()}` | `{_shown(f.default)}` | {f.metadata['help']} |" for f in fields(Settings)]
     return "\n".join(["| variable | default | what it is |", "|---|---|---|", *rows])
 
 

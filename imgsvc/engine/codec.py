@@ -1,0 +1,116 @@
+"""The types a format plugs in: a Codec lists its passes, a Pass takes a Work and offers bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsvc.engine.budget import Budget, Limits
+from imgsvc.engine.recipe import Goal, Resize
+
+Pixels = NDArray[np.uint8]
+"""A picture as displayed: upright, sRGB, shape (height, width, 3) or (height, width, 4) with straight alpha."""
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What the header says before any pixel is decoded. Sides as stored; frames 1 for a still."""
+
+    width: int
+    height: int
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Animation:
+    """The frames after one another, each composed onto the whole canvas."""
+
+    frames: Callable[[], Iterator[Pixels]]
+    """Starts a fresh walk over all frames; they are decoded as the walk goes, never held all at once."""
+    durations: tuple[int, ...]
+    """Milliseconds each frame is shown."""
+    loop: int
+    """How often it plays; 0 for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture, reshaped as wanted; for an animation `pixels` is its first frame."""
+
+    pixels: Pixels
+    animation: Animation | None = None
+    gray: bool = False
+    """All three colours are equal everywhere."""
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def alpha(self) -> bool:
+        """Whether the pixels carry an alpha channel."""
+        return bool(self.pixels.shape[2] == 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A file a pass made, and its score where the pass knows it (100.0: no pixel changed)."""
+
+    data: bytes
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that a pass may look at."""
+
+    data: bytes | None
+    """The upload, where format and size are kept: what a lossless pass rewrites. None otherwise."""
+    picture: Picture
+    goal: Goal
+    budget: Budget
+    judge: Callable[[bytes], float]
+    """The SSIMULACRA2 score of an encoded file against `picture`; for an animation of its worst sampled frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One way to make the file smaller; `run` gives None for 'nothing to offer'."""
+
+    name: str
+    run: Callable[[Work], Offer | None]
+    lossy: bool = False
+    available: Callable[[], bool] = lambda: True
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A format: how to know it, read it and write it. `decode` raises InputError for what it cannot read."""
+
+    name: str
+    mime: str
+    sniff: Callable[[bytes], bool]
+    inspect: Callable[[bytes, Limits], Info]
+    decode: Callable[[bytes, Resize | None], Picture]
+    """Upright, sRGB, reshaped to fit the box; a vector is drawn at its own size or the box, whichever is smaller."""
+    passes: tuple[Pass, ...] = ()
+    """In the order they are tried; empty for a format that is only read."""
+    alpha: bool = True
+    animation: bool = False
+    becomes: str = ""
+    """The format it is turned into when none was asked for; empty: it keeps its own."""
+    vector: bool = False
+    """Has no pixels of its own: free of the side limits."""
+    safe: Callable[[bytes], bytes] = lambda data: data
+    """The upload as it may be handed back when no pass made it smaller."""
+    sealed: Callable[[bytes], str] = lambda _: ""
+    """What `seal` wrote into the file, or nothing."""
+    seal: Callable[[bytes, str], bytes] = lambda data, _: data
+    """The same picture with a few words about the lossy goal it has met, so that it is not compressed twice."""
