@@ -44,6 +44,10 @@ class Picture:
     animation: Animation | None = None
     gray: bool = False
     """All three colours are equal everywhere."""
+    reshaped: bool = False
+    """Its size is not the source's."""
+    converted: bool = False
+    """Turned upright or brought to sRGB: the source's own pixels differ."""
 
     @property
     def width(self) -> int:
@@ -78,6 +82,10 @@ class Work:
     budget: Budget
     judge: Callable[[bytes], float]
     """The SSIMULACRA2 score of an encoded file against `picture`; for an animation of its worst sampled frame."""
+    show: Callable[[Offer], None] = lambda _: None
+    """Takes a finished file on the way to a better one, so that there is an answer when time runs out."""
+    lossy_source: bool = False
+    """The upload is already the work of a lossy encoder, so a lossless one has noise to carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +114,12 @@ class Codec:
     animation: bool = False
     becomes: str = ""
     """The format it is turned into when none was asked for; empty: it keeps its own."""
+    lossy: bool = False
+    """Its files are usually the work of a lossy encoder."""
     vector: bool = False
     """Has no pixels of its own: free of the side limits."""
+    polish: Callable[[Work, bytes], bytes] = lambda _, data: data
+    """The same pixels in fewer bytes, at a price that only the winning file is worth."""
     safe: Callable[[bytes], bytes] = lambda data: data
     """The upload as it may be handed back when no pass made it smaller."""
     sealed: Callable[[bytes], str] = lambda _: ""

@@ -1,0 +1,92 @@
+"""Meet a goal with one encoder: joins the search for a quality and the score of what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from imgsvc.engine.budget import Budget
+from imgsvc.engine.codec import Offer, Work
+from imgsvc.engine.recipe import Fixed, LooksLike, Under
+from imgsvc.engine.search import smallest
+
+T = TypeVar("T")
+
+# A search ends when it has used this share of the seconds left: other passes and the answer need theirs.
+SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """An encoder's quality setting: whole numbers whose files look better, and grow, from lo to hi."""
+
+    lo: int
+    hi: int
+    guess: Callable[[float], int]
+    """Where a promised score (0..100) is usually reached."""
+
+    def at(self, quality: int) -> int:
+        """A quality of 1..100 on this scale."""
+        return round(self.lo + (self.hi - self.lo) * (quality - 1) / 99)
+
+
+def meet(work: Work, encode: Callable[[int], bytes], scale: Scale) -> Offer | None:
+    """The encoder's best answer to the goal: the fewest bytes at the promised score, or the best look in the bytes.
+
+    None for a lossless goal. Where the goal cannot be reached, the nearest there is.
+    """
+    probes = _Probes(work, encode)
+    match work.goal:
+        case Fixed(quality):
+            return Offer(encode(scale.at(quality)))
+        case LooksLike(score):
+            found = smallest(probes.score, score, scale.lo, scale.hi, scale.guess(score), probes.enough)
+            return Offer(probes.files[found.at], found.value)
+        case Under(size):
+            highest = smallest(
+                lambda x: -float(probes.size(-x)), -size, -scale.hi, -scale.lo, -scale.guess(75.0), probes.enough
+            )
+            return Offer(probes.files[-highest.at])
+    return None
+
+
+@dataclass(slots=True)
+class _Probes:
+    """The encodings tried so far, and what they cost."""
+
+    work: Work
+    encode: Callable[[int], bytes]
+    files: dict[int, bytes] = field(default_factory=dict)
+    slowest: float = 0.0
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.budget.left
+
+    @property
+    def budget(self) -> Budget:
+        return self.work.budget
+
+    def size(self, x: int) -> int:
+        self.files[x] = self._timed(lambda: self.encode(x))
+        return len(self.files[x])
+
+    def score(self, x: int) -> float:
+        return self._timed(lambda: self._scored(x))
+
+    def _scored(self, x: int) -> float:
+        self.files[x] = self.encode(x)
+        score = self.work.judge(self.files[x])
+        self.work.show(Offer(self.files[x], score))
+        return score
+
+    def _timed(self, act: Callable[[], T]) -> T:
+        before = self.budget.left
+        done = act()
+        self.slowest = max(self.slowest, before - self.budget.left)
+        return done
+
+    def enough(self) -> bool:
+        """Whether another probe would take more than this search's share of the time."""
+        return self.budget.left - self.slowest < (1 - SHARE) * self.begun

@@ -1,0 +1,204 @@
+"""AVIF: lossy by aom through libavif, stills and sequences; a kept file loses its metadata and nothing else."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+
+from PIL import AvifImagePlugin, Image
+from pillow_avif import AvifImagePlugin as PillowAvif
+
+from imgsvc.engine import reel
+from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.codec import Codec, Offer, Pass, Picture, Work
+from imgsvc.engine.hdr import is_hdr, to_sdr
+from imgsvc.engine.pixels import decoder, inspector, picture, to_vips
+from imgsvc.engine.recipe import LooksLike, Lossless, Resize
+
+# Pillow and pillow-avif-plugin both register "AVIF" and the later import wins; sorted, these leave it to the latter.
+PLUGINS = (AvifImagePlugin, PillowAvif)
+
+SEAL = b"imgsvc "
+BRANDS = {b"avif", b"avis"}
+METADATA_ITEMS = {b"Exif", b"mime"}
+
+QUALITY = Scale(1, 99, lambda score: round(22 + (score - 40) * 1.05))
+# Seconds a megapixel takes at each of aom's speeds; a still gets the slowest that its time allows.
+SPEEDS = ((6, 0.8), (8, 0.25), (10, 0.1))
+PROBES = 5
+FULL_CHROMA_FROM = 88.0
+
+
+def sniff(data: bytes) -> bool:
+    if data[4:8] != b"ftyp":
+        return False
+    end = min(struct.unpack_from(">I", data)[0], len(data))
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
+    return bool(brands & BRANDS)
+
+
+def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, first byte of the body and end of each box in this stretch (ISO/IEC 14496-12, 4.2)."""
+    while at + 8 <= end:
+        size, kind = struct.unpack_from(">I4s", data, at)
+        body = at + 8
+        if size == 1 and at + 16 <= end:
+            size, body = struct.unpack_from(">Q", data, at + 8)[0], at + 16
+        stop = end if size == 0 else at + size
+        if stop < body or stop > end:
+            return
+        yield kind, body, stop
+        at = stop
+
+
+def metadata_extents(data: bytes) -> list[tuple[int, int]]:
+    """First byte and length of every stretch that holds EXIF or XMP (ISO/IEC 14496-12, 8.11.3 and 8.11.6)."""
+    top = {kind: (body, stop) for kind, body, stop in boxes(data, 0, len(data))}
+    if b"meta" not in top:
+        return []
+    body, stop = top[b"meta"]
+    inner = {kind: (first, last) for kind, first, last in boxes(data, body + 4, stop)}
+    if b"iinf" not in inner or b"iloc" not in inner:
+        return []
+    wanted = _metadata_ids(data, *inner[b"iinf"])
+    return [(start, size) for item, start, size in _locations(data, *inner[b"iloc"]) if item in wanted]
+
+
+def _metadata_ids(data: bytes, body: int, stop: int) -> set[int]:
+    ids = set()
+    counted = 2 if data[body] == 0 else 4
+    for kind, first, _ in boxes(data, body + 4 + counted, stop):
+        version = data[first]
+        if kind == b"infe" and version >= 2:
+            wide = 4 if version == 3 else 2
+            item_type = data[first + 6 + wide : first + 10 + wide]
+            if item_type in METADATA_ITEMS:
+                ids.add(int.from_bytes(data[first + 4 : first + 4 + wide], "big"))
+    return ids
+
+
+def _locations(data: bytes, body: int, stop: int) -> Iterator[tuple[int, int, int]]:
+    version = data[body]
+    offset_size, length_size = data[body + 4] >> 4, data[body + 4] & 15
+    base_size, index_size = data[body + 5] >> 4, data[body + 5] & 15 if version else 0
+    at = body + 6
+
+    def number(size: int) -> int:
+        nonlocal at
+        at += size
+        return int.from_bytes(data[at - size : at], "big")
+
+    for _ in range(number(4 if version == 2 else 2)):
+        if at >= stop:
+            return
+        item = number(4 if version == 2 else 2)
+        in_file = version == 0 or number(2) & 15 == 0
+        number(2)
+        base = number(base_size)
+        for _ in range(number(2)):
+            number(index_size)
+            start, size = base + number(offset_size), number(length_size)
+            if in_file:
+                yield item, start, size
+
+
+def strip(data: bytes) -> bytes:
+    """The same picture with EXIF and XMP blanked in place, which moves no offset, and nothing behind its last box."""
+    end = max((stop for _, _, stop in boxes(data, 0, len(data))), default=len(data))
+    blank = bytearray(data[:end])
+    for start, size in metadata_extents(data):
+        if start + size <= end:
+            blank[start : start + size] = bytes(size)
+    return bytes(blank)
+
+
+def sealed(data: bytes) -> str:
+    for kind, body, stop in boxes(data, 0, len(data)):
+        if kind == b"free" and data[body:stop].startswith(SEAL):
+            return data[body + len(SEAL) : stop].decode("ascii", "replace")
+    return ""
+
+
+def seal(data: bytes, words: str) -> bytes:
+    body = SEAL + words.encode("ascii")
+    return data + struct.pack(">I4s", 8 + len(body), b"free") + body
+
+
+def decode(data: bytes, box: Resize | None) -> Picture:
+    found = decoder("AVIF", frames=True)(data, box)
+    if found.animation or not is_hdr(data):
+        return found
+    shown = picture(to_sdr(found.pixels, data))
+    return Picture(shown.pixels, None, shown.gray, found.reshaped, converted=True)
+
+
+def speed(work: Work) -> int:
+    moving = work.picture.animation
+    frames = len(moving.durations) if moving else 1
+    megapixels = work.picture.width * work.picture.height * frames / 1e6
+    # Frames of a sequence are predicted from one another and cost less than stills.
+    share = 0.3 if moving else 1.0
+    for step, seconds in SPEEDS:
+        if work.budget.allows(PROBES * seconds * share * megapixels):
+            return step
+    return SPEEDS[-1][0]
+
+
+def lossy(work: Work) -> Offer | None:
+    if work.data is not None and is_hdr(work.data):
+        return None
+    picked = speed(work)
+    full = isinstance(work.goal, LooksLike) and work.goal.score >= FULL_CHROMA_FROM
+    options = {
+        "codec": "aom",
+        "speed": picked,
+        "max_threads": 1,
+        "subsampling": "4:0:0" if work.picture.gray else "4:4:4" if full else "4:2:0",
+        "autotiling": False,
+    }
+
+    def encode(quality: int) -> bytes:
+        if work.picture.animation:
+            return reel.save(work.picture.animation, "AVIF", quality=quality, **options)
+        out = BytesIO()
+        pixels = work.picture.pixels
+        Image.fromarray(pixels[..., 0] if work.picture.gray else pixels).save(out, "AVIF", quality=quality, **options)
+        return out.getvalue()
+
+    return meet(work, encode, QUALITY)
+
+
+def exact(work: Work) -> Offer | None:
+    """A conversion that keeps every pixel: identity matrix, full chroma."""
+    if work.data is not None or not isinstance(work.goal, Lossless) or work.picture.animation:
+        return None
+    saved = to_vips(work.picture.pixels).heifsave_buffer(compression="av1", lossless=True, effort=4, keep="none")
+    return Offer(saved)
+
+
+def nearest(work: Work) -> Offer | None:
+    """No encoder here writes a lossless sequence; this is the least loss there is."""
+    if work.data is not None or not isinstance(work.goal, Lossless) or not work.picture.animation:
+        return None
+    options = {"codec": "aom", "speed": 8, "max_threads": 1, "subsampling": "4:4:4", "quality": 98}
+    return Offer(reel.save(work.picture.animation, "AVIF", **options))
+
+
+CODEC = Codec(
+    name="avif",
+    mime="image/avif",
+    sniff=sniff,
+    inspect=inspector("AVIF", frames=True),
+    decode=decode,
+    passes=(
+        Pass("lossless", exact),
+        Pass("nearest", nearest),
+        Pass("aom", lossy, lossy=True),
+    ),
+    animation=True,
+    lossy=True,
+    safe=strip,
+    sealed=sealed,
+    seal=seal,
+)

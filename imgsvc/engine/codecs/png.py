@@ -1,0 +1,141 @@
+"""PNG: lossless by oxipng (with zopfli for small files), lossy by a searched palette; animations as APNG."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+
+import oxipng
+from PIL import Image
+
+from imgsvc.engine import reel
+from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.codec import Codec, Offer, Pass, Work
+from imgsvc.engine.pixels import decoder, inspector, opened, orientation, to_vips
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# A private chunk that editors must drop when they change the picture: its last letter is upper case (PNG 3, 5.4).
+SEAL = b"imGS"
+SHOWN = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"tRNS", b"acTL", b"fcTL", b"fdAT", SEAL}
+
+# libvips's palette quality: 100 takes all 256 colours, lower ones as many as the error allows.
+PALETTE = Scale(2, 100, lambda score: round(score))
+# oxipng's levels: a pass gets the quick one, only the winner the thorough one.
+QUICK, THOROUGH = 2, 4
+SECONDS_A_PIXEL = 5e-6
+ZOPFLI_PIXELS, ZOPFLI_ROUNDS, ZOPFLI_SECONDS = 50_000, 15, 8.0
+KEEP = oxipng.StripChunks.none()
+
+
+def sniff(data: bytes) -> bool:
+    return data.startswith(SIGNATURE)
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and whole bytes of each chunk up to IEND."""
+    at = len(SIGNATURE)
+    while at + 12 <= len(data):
+        size = struct.unpack_from(">I", data, at)[0]
+        kind = data[at + 4 : at + 8]
+        yield kind, data[at : at + 12 + size]
+        if kind == b"IEND":
+            return
+        at += 12 + size
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def strip(data: bytes) -> bytes:
+    """The same picture without text, times and whatever follows its end; a bare orientation tag stays."""
+    kept = [SIGNATURE]
+    turn = 1
+    if any(kind == b"eXIf" for kind, _ in chunks(data)):
+        with opened(data, ("PNG",)) as image:
+            turn = orientation(image)
+    for kind, whole in chunks(data):
+        critical = not kind[0] & 0x20
+        if kind == b"IDAT" and turn > 1:
+            exif = Image.Exif()
+            exif[0x0112] = turn
+            kept.append(chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")))
+            turn = 1
+        if critical or kind in SHOWN:
+            kept.append(whole)
+    return b"".join(kept)
+
+
+def sealed(data: bytes) -> str:
+    return next((whole[8:-4].decode("ascii", "replace") for kind, whole in chunks(data) if kind == SEAL), "")
+
+
+def seal(data: bytes, words: str) -> bytes:
+    end = 8 + 25
+    return data[:end] + chunk(SEAL, words.encode("ascii")) + data[end:]
+
+
+def rewrite(work: Work) -> Offer | None:
+    """The file's own pixels, whatever their depth."""
+    if work.data is None:
+        return None
+    return Offer(oxipng.optimize_from_memory(strip(work.data), level=QUICK, strip=KEEP), 100.0)
+
+
+def truecolour(work: Work) -> Offer | None:
+    """The decoded pixels as they are; oxipng finds the smallest colour type."""
+    if work.data is not None:
+        return None
+    if work.picture.animation:
+        plain = reel.save(work.picture.animation, "PNG")
+    else:
+        out = BytesIO()
+        Image.fromarray(work.picture.pixels).save(out, "PNG", compress_level=1)
+        plain = out.getvalue()
+    return Offer(oxipng.optimize_from_memory(plain, level=QUICK, strip=KEEP), 100.0)
+
+
+def palette(work: Work) -> Offer | None:
+    """At most 256 colours, error-diffused: as few as the promised score allows."""
+    if work.picture.animation:
+        return None
+    image = to_vips(work.picture.pixels)
+
+    def encode(quality: int) -> bytes:
+        saved: bytes = image.pngsave_buffer(palette=True, Q=quality, effort=7, dither=1.0, compression=6, keep="none")
+        return strip(saved)
+
+    return meet(work, encode, PALETTE)
+
+
+def polish(work: Work, data: bytes) -> bytes:
+    """Every filter and, for small pictures, zopfli: as hard as the time allows."""
+    pixels = work.picture.width * work.picture.height
+    if work.picture.animation or not work.budget.allows(pixels * SECONDS_A_PIXEL):
+        return data
+    best = min(data, oxipng.optimize_from_memory(data, level=THOROUGH, strip=KEEP), key=len)
+    if pixels <= ZOPFLI_PIXELS and work.budget.allows(ZOPFLI_SECONDS):
+        zopfli = oxipng.Deflaters.zopfli(ZOPFLI_ROUNDS)
+        best = min(best, oxipng.optimize_from_memory(best, level=THOROUGH, strip=KEEP, deflate=zopfli), key=len)
+    return best
+
+
+CODEC = Codec(
+    name="png",
+    mime="image/png",
+    sniff=sniff,
+    inspect=inspector("PNG", frames=True),
+    decode=decoder("PNG", frames=True),
+    passes=(
+        Pass("oxipng", rewrite),
+        Pass("truecolour", truecolour),
+        Pass("palette", palette, lossy=True),
+    ),
+    animation=True,
+    polish=polish,
+    safe=strip,
+    sealed=sealed,
+    seal=seal,
+)

@@ -1,0 +1,160 @@
+"""WebP: lossy with sharp chroma, near-lossless for graphics, lossless; animations frame by frame."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+
+from PIL import Image
+
+from imgsvc.engine import reel
+from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.budget import Limits
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Work
+from imgsvc.engine.graphics import is_graphic
+from imgsvc.engine.pixels import check, decoder, inspector, to_vips
+from imgsvc.engine.recipe import Lossless
+from imgsvc.errors import BadPicture
+
+SEAL = b"iSVC"
+ICC, ALPHA, EXIF, XMP, MOVES = 0x20, 0x10, 0x08, 0x04, 0x02
+
+LOSSY = Scale(0, 100, lambda score: round(35 + (score - 50) * 1.2))
+# libwebp's near-lossless levels: 100 keeps everything, each 20 less drops one more low bit where it is unseen.
+NEAR_LEVELS = (0, 20, 40, 60, 80)
+NEAR = Scale(0, len(NEAR_LEVELS) - 1, lambda score: 0 if score < 85 else 2)
+LOSSLESS_PIXELS = 600_000
+
+
+def sniff(data: bytes) -> bool:
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """FourCC and body of each chunk of the container."""
+    at, end = 12, min(len(data), 8 + struct.unpack_from("<I", data, 4)[0])
+    while at + 8 <= end:
+        size = struct.unpack_from("<I", data, at + 4)[0]
+        yield data[at : at + 4], data[at + 8 : at + 8 + size]
+        at += 8 + size + (size & 1)
+
+
+def container(parts: list[tuple[bytes, bytes]]) -> bytes:
+    body = b"".join(kind + struct.pack("<I", len(part)) + part + b"\0" * (len(part) & 1) for kind, part in parts)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def canvas(data: bytes) -> Info:
+    """Sides as the first chunk tells them, before libwebp sets memory aside for the canvas (RFC 9649, 2)."""
+    kind, body = next(chunks(data), (b"", b""))
+    if kind == b"VP8X" and len(body) >= 10:
+        width = 1 + int.from_bytes(body[4:7], "little")
+        return Info(width, 1 + int.from_bytes(body[7:10], "little"))
+    if kind == b"VP8 " and len(body) >= 10:
+        width, height = struct.unpack_from("<HH", body, 6)
+        return Info(width & 0x3FFF, height & 0x3FFF)
+    if kind == b"VP8L" and len(body) >= 5:
+        bits = int.from_bytes(body[1:5], "little")
+        return Info(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    raise BadPicture
+
+
+def inspect(data: bytes, limits: Limits) -> Info:
+    first = canvas(data)
+    check(first, limits)
+    shown = sum(kind == b"ANMF" for kind, _ in chunks(data))
+    check(Info(first.width, first.height, max(1, shown)), limits)
+    return inspector("WEBP", frames=True)(data, limits)
+
+
+def strip(data: bytes) -> bytes:
+    """The same picture without EXIF, XMP and unknown chunks. The profile stays, and EXIF where it turns the picture."""
+    known = {b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L", SEAL}
+    parts = [(kind, body) for kind, body in chunks(data) if kind in known]
+    if not parts or parts[0][0] != b"VP8X":
+        return container(parts[:1] or list(chunks(data)))
+    flags = parts[0][1][0] & ~(EXIF | XMP)
+    parts[0] = (b"VP8X", bytes([flags]) + parts[0][1][1:])
+    return container(parts)
+
+
+def sealed(data: bytes) -> str:
+    return next((body.decode("ascii", "replace") for kind, body in chunks(data) if kind == SEAL), "")
+
+
+def seal(data: bytes, words: str) -> bytes:
+    parts = list(chunks(data))
+    if parts[0][0] != b"VP8X":
+        info = canvas(data)
+        has_alpha = parts[0][0] == b"VP8L" and bool(parts[0][1][4] & 0x10)
+        sides = (info.width - 1).to_bytes(3, "little") + (info.height - 1).to_bytes(3, "little")
+        parts.insert(0, (b"VP8X", bytes([ALPHA if has_alpha else 0, 0, 0, 0]) + sides))
+    return container([*parts, (SEAL, words.encode("ascii"))])
+
+
+def exact(work: Work) -> Offer | None:
+    """Every pixel, also the colours under full transparency."""
+    if isinstance(work.goal, Lossless):
+        if work.data is not None and (work.picture.converted or b"VP8 " in _kinds(work.data)):
+            return None
+    elif not _worth_lossless(work):
+        return None
+    if work.picture.animation:
+        return Offer(reel.save(work.picture.animation, "WEBP", lossless=True, quality=60, method=4), 100.0)
+    out = BytesIO()
+    hard = work.picture.width * work.picture.height < LOSSLESS_PIXELS and work.budget.allows(10)
+    Image.fromarray(work.picture.pixels).save(
+        out, "WEBP", lossless=True, exact=True, quality=100 if hard else 75, method=6 if hard else 4
+    )
+    return Offer(out.getvalue(), 100.0)
+
+
+def near(work: Work) -> Offer | None:
+    """Low bits dropped where nobody sees them: for drawn pictures, whose edges the lossy mode spoils."""
+    if work.picture.animation or not is_graphic(work.picture.pixels):
+        return None
+    image = to_vips(work.picture.pixels)
+    return meet(
+        work,
+        lambda level: image.webpsave_buffer(near_lossless=True, Q=NEAR_LEVELS[level], effort=4, keep="none"),
+        NEAR,
+    )
+
+
+def lossy(work: Work) -> Offer | None:
+    if work.picture.animation:
+        animation = work.picture.animation
+        return meet(work, lambda quality: reel.save(animation, "WEBP", quality=quality, method=4), LOSSY)
+    image = to_vips(work.picture.pixels)
+    return meet(
+        work, lambda quality: image.webpsave_buffer(Q=quality, effort=5, smart_subsample=True, keep="none"), LOSSY
+    )
+
+
+def _kinds(data: bytes) -> set[bytes]:
+    return {kind for kind, _ in chunks(data)}
+
+
+def _worth_lossless(work: Work) -> bool:
+    # A lossless file of a photo is several times larger than any lossy one: it would only take time.
+    small = work.picture.width * work.picture.height <= 64 * 64
+    return work.picture.animation is None and (small or is_graphic(work.picture.pixels))
+
+
+CODEC = Codec(
+    name="webp",
+    mime="image/webp",
+    sniff=sniff,
+    inspect=inspect,
+    decode=decoder("WEBP", frames=True),
+    passes=(
+        Pass("lossless", exact),
+        Pass("near-lossless", near, lossy=True),
+        Pass("lossy", lossy, lossy=True),
+    ),
+    animation=True,
+    safe=strip,
+    sealed=sealed,
+    seal=seal,
+)

@@ -1,0 +1,108 @@
+"""The one place that compares offers: which file answers a goal best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from imgsvc.engine.codec import Codec, Offer
+from imgsvc.engine.recipe import Fixed, Goal, LooksLike, Lossless, Under, parse
+from imgsvc.engine.result import Step
+
+# Scores of equal pictures differ by rounding alone.
+HAIR = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An offer that takes part: whose it is, and whether it meets the goal."""
+
+    codec: Codec
+    offer: Offer
+    name: str
+
+
+def reaches(goal: Goal, offer: Offer, kept: bool) -> bool:
+    """Whether the offer keeps the promise; a conversion cannot be held to every pixel."""
+    match goal:
+        case Lossless():
+            return not kept or offer.score == 100.0
+        case LooksLike(score):
+            return offer.score is not None and offer.score >= score - HAIR
+        case Under(size):
+            return len(offer.data) <= size
+    return True
+
+
+def rank(goal: Goal, offer: Offer, kept: bool) -> tuple[float, float, int]:
+    """Sorts offers, the best answer first: those that keep the promise, then what the goal is about."""
+    size = len(offer.data)
+    score = offer.score if offer.score is not None else -1000.0
+    reached = reaches(goal, offer, kept)
+    match goal:
+        case Lossless() if not kept:
+            return (0.0, -score, size)
+        case Under():
+            return (0.0, -score, size) if reached else (1.0, float(size), size)
+    return (0.0, 0.0, size) if reached else (1.0, -score, size)
+
+
+def covers(words: str, goal: Goal) -> bool:
+    """Whether a file sealed with these words has met the goal, or a stricter one, before."""
+    try:
+        met = parse(words).goal
+    except ValueError:
+        return False
+    match met, goal:
+        case LooksLike(had), LooksLike(wanted):
+            return had <= wanted
+        case Fixed(had), Fixed(wanted):
+            return had <= wanted
+    return False
+
+
+def seal(codec: Codec, offer: Offer, goal: Goal) -> Offer:
+    """The offer with the goal it met written into it, unless no pixel was lost."""
+    if offer.score == 100.0 or not isinstance(goal, LooksLike | Fixed):
+        return offer
+    return Offer(codec.seal(offer.data, str(goal)), offer.score)
+
+
+@dataclass(slots=True)
+class Contest:
+    """Offers as they come in, the best so far, and the steps for the log."""
+
+    goal: Goal
+    better: Callable[[Entry], None]
+    """Told of each new best."""
+    best: Entry | None = None
+    steps: list[Step] = field(default_factory=list)
+    _kept: bool = False
+
+    def enter(self, entry: Entry, kept: bool) -> None:
+        """Lets an offer take part; `kept` says that format and size are the upload's."""
+        mine = rank(self.goal, entry.offer, kept)
+        if self.best is None or mine < rank(self.goal, self.best.offer, self._kept):
+            self.best, self._kept = entry, kept
+            self.better(entry)
+
+    def replace(self, offer: Offer) -> None:
+        """Puts a smaller file of the same pixels in the winner's place."""
+        if self.best is not None:
+            self.best = replace(self.best, offer=offer)
+            self.better(self.best)
+
+    def note(self, step: Step) -> None:
+        self.steps.append(step)
+
+    def judged(self) -> tuple[Step, ...]:
+        """The steps with their outcome: one is kept, the others were larger or fell short."""
+        return tuple(self._outcome(step) for step in self.steps)
+
+    def _outcome(self, step: Step) -> Step:
+        if step.outcome != "larger":
+            return step
+        if self.best and step.name == self.best.name:
+            return replace(step, outcome="kept", size=len(self.best.offer.data), score=self.best.offer.score)
+        short = isinstance(self.goal, LooksLike) and (step.score is None or step.score < self.goal.score - HAIR)
+        return replace(step, outcome="short" if short else "larger")

@@ -1,0 +1,160 @@
+"""The straight line: sniff, limits, decode, reshape, passes, smallest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import magic
+import numpy as np
+
+from imgsvc.engine.budget import Budget
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
+from imgsvc.engine.codecs import BY_NAME, CODECS
+from imgsvc.engine.contest import Contest, Entry, covers, seal
+from imgsvc.engine.judge import Judge
+from imgsvc.engine.pixels import check, decoding
+from imgsvc.engine.recipe import Fixed, Goal, Lossless, Recipe, Under
+from imgsvc.engine.result import Result, Step
+from imgsvc.errors import BadPicture, UnsupportedKind
+
+WHITE = 255
+
+
+def sniff(data: bytes) -> Codec:
+    """The codec that reads this file, told by its first bytes; UnsupportedKind when there is none."""
+    for codec in CODECS:
+        if codec.sniff(data):
+            return codec
+    kind = magic.from_buffer(data[:4096], mime=True)
+    raise UnsupportedKind(f"image: got {kind}, expected JPEG, PNG, WebP, GIF, AVIF, BMP, TIFF or SVG.")
+
+
+def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result], None] = lambda _: None) -> Result:
+    """The best answer to the recipe; `keep` is told each better one on the way, for when time runs out.
+
+    Raises InputError kinds: UnsupportedKind, TooManyPixels, BadPicture.
+    """
+    source = sniff(data)
+    with decoding():
+        info = source.inspect(data, budget.limits)
+        check(info, budget.limits, source.vector)
+    targets = _targets(recipe, source)
+    picture = _blank(info) if targets == [source] and source.vector else _decoded(source, data, recipe)
+
+    def result(entry: Entry) -> Result:
+        codec, offer = entry.codec, entry.offer
+        shown = picture if not codec.vector else _blank(info)
+        frames = len(picture.animation.durations) if picture.animation and codec.animation else 1
+        return Result(
+            data=offer.data,
+            format=codec.name,
+            mime=codec.mime,
+            width=shown.width,
+            height=shown.height,
+            frames=frames,
+            score=offer.score,
+            original_size=len(data),
+            original_format=source.name,
+            original_width=info.width,
+            original_height=info.height,
+            seconds=budget.spent,
+            steps=contest.judged(),
+        )
+
+    contest = Contest(recipe.goal, lambda entry: keep(result(entry)))
+    for target in targets:
+        _try(target, source, data, picture, recipe.goal, budget, contest)
+    if contest.best is None:
+        raise BadPicture(f"image: the picture cannot be written as {' or '.join(t.name for t in targets)}.")
+    return result(contest.best)
+
+
+def _targets(recipe: Recipe, source: Codec) -> list[Codec]:
+    wanted = recipe.formats or (source.becomes or source.name,)
+    return [BY_NAME[name] for name in wanted]
+
+
+def _decoded(source: Codec, data: bytes, recipe: Recipe) -> Picture:
+    with decoding():
+        return source.decode(data, recipe.resize)
+
+
+def _blank(info: Info) -> Picture:
+    """Stands for a vector kept as it is: a size, and no memory behind its pixels."""
+    return Picture(np.broadcast_to(np.zeros(3, np.uint8), (max(1, info.height), max(1, info.width), 3)))
+
+
+def _try(
+    target: Codec, source: Codec, data: bytes, picture: Picture, goal: Goal, budget: Budget, contest: Contest
+) -> None:
+    kept = target is source and (target.vector or not picture.reshaped)
+    if kept:
+        safe = Offer(target.safe(data), 100.0)
+        contest.note(Step("original", "larger", len(safe.data), 100.0))
+        contest.enter(Entry(target, safe, "original"), kept)
+        if covers(target.sealed(data), goal):
+            return
+    fitted = _fitted(picture, target)
+    judge = Judge(fitted).reader(lambda made: target.decode(made, None))
+    wanted = _lossless_if_it_fits(goal, data, kept)
+    for offered in target.passes:
+        name = f"{target.name}.{offered.name}"
+
+        def show(offer: Offer, name: str = name) -> None:
+            contest.enter(Entry(target, seal(target, offer, goal), name), kept)
+
+        work = Work(data if kept else None, fitted, wanted, budget, judge, show, source.lossy)
+        contest.note(_run(offered, name, work, contest, show))
+    _polish(target, contest, Work(None, fitted, wanted, budget, judge))
+
+
+def _polish(target: Codec, contest: Contest, work: Work) -> None:
+    best = contest.best
+    if best is None or best.codec is not target or work.budget.left <= 0:
+        return
+    polished = target.polish(work, best.offer.data)
+    if len(polished) < len(best.offer.data):
+        contest.replace(Offer(polished, best.offer.score))
+
+
+def _run(offered: Pass, name: str, work: Work, contest: Contest, show: Callable[[Offer], None]) -> Step:
+    if offered.lossy and isinstance(work.goal, Lossless):
+        return Step(name, "skipped", note="lossy")
+    if not offered.available():
+        return Step(name, "skipped", note="not installed")
+    if contest.best is not None and work.budget.left <= 0:
+        return Step(name, "skipped", note="no time left")
+    before = work.budget.spent
+    try:
+        offer = offered.run(work)
+        if offer is not None and offer.score is None and not isinstance(work.goal, Fixed):
+            offer = replace(offer, score=work.judge(offer.data))
+    except Exception as error:  # noqa: BLE001 - an encoder may fail on any picture; the others go on
+        return Step(name, "failed", seconds=work.budget.spent - before, note=type(error).__name__)
+    seconds = work.budget.spent - before
+    if offer is None:
+        return Step(name, "nothing", seconds=seconds)
+    show(offer)
+    return Step(name, "larger", len(offer.data), offer.score, seconds)
+
+
+def _fitted(picture: Picture, target: Codec) -> Picture:
+    """The picture as the format can hold it: its first frame, or over white, where it must be."""
+    if picture.animation and not target.animation:
+        picture = replace(picture, animation=None)
+    if picture.alpha and not target.alpha:
+        colour = picture.pixels[..., :3].astype(np.uint16)
+        alpha = picture.pixels[..., 3:].astype(np.uint16)
+        flat = (colour * alpha + WHITE * (255 - alpha) + 127) // 255
+        picture = replace(picture, pixels=flat.astype(np.uint8))
+    return picture
+
+
+def _lossless_if_it_fits(goal: Goal, data: bytes, kept: bool) -> Goal:
+    return Lossless() if isinstance(goal, Under) and kept and len(data) <= goal.size else goal
+
+
+def names() -> Iterator[str]:
+    """Every pass as it appears in the steps, for the log and the doctor."""
+    return (f"{codec.name}.{offered.name}" for codec in CODECS for offered in codec.passes)

@@ -1,0 +1,211 @@
+"""Raster files to pixels: limits from the header, decoded safely, turned upright, in sRGB, reshaped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pyvips
+from PIL import Image, ImageOps
+
+from imgsvc.engine.budget import Limits
+from imgsvc.engine.codec import Animation, Info, Picture, Pixels
+from imgsvc.engine.colour import has_profile, to_srgb
+from imgsvc.engine.geometry import fit
+from imgsvc.engine.recipe import Resize
+from imgsvc.errors import BadPicture, ImgsvcError, TooManyPixels
+
+# Decoded frames of an animation are kept up to this many bytes; longer ones are decoded again for each walk.
+FRAMES_KEPT = 96 * 1024 * 1024
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Turns whatever a decoder raises into BadPicture, or TooManyPixels when memory ran out."""
+    try:
+        yield
+    except ImgsvcError:
+        raise
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise TooManyPixels("image: the picture needs too much memory to decode.") from error
+    except Exception as error:
+        # On damaged files the decoders raise nearly every kind that Python has.
+        raise BadPicture from error
+
+
+@contextmanager
+def opened(data: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    """The file as Pillow opens it, header read and pixels not yet; only these formats are tried."""
+    with Image.open(BytesIO(data), formats=formats) as image:
+        yield image
+
+
+def inspector(*formats: str, frames: bool = False) -> Callable[[bytes, Limits], Info]:
+    """A Codec.inspect that lets Pillow read the header of these formats; counts frames where asked to."""
+
+    def inspect(data: bytes, limits: Limits) -> Info:
+        with decoding(), opened(data, formats) as image:
+            width, height = image.size
+            check(Info(width, height), limits)
+            return Info(width, height, _frames(image)[1] if frames else 1)
+
+    return inspect
+
+
+def check(info: Info, limits: Limits, vector: bool = False) -> None:
+    """Raises TooManyPixels when a header tells of more than the limits allow."""
+    sides = (("wide", info.width, limits.max_width), ("high", info.height, limits.max_height))
+    for word, got, most in sides:
+        if got > most and not vector:
+            raise TooManyPixels(f"image: got a picture {got} pixels {word}, expected at most {most}.")
+    area = info.width * info.height
+    if area > limits.max_frame_pixels and not vector:
+        raise TooManyPixels(f"image: got {area} pixels, expected at most {limits.max_frame_pixels}.")
+    if info.frames > limits.max_frames:
+        raise TooManyPixels(f"image: got {info.frames} frames, expected at most {limits.max_frames}.")
+    if area * info.frames > limits.max_total_pixels and not vector:
+        raise TooManyPixels(
+            f"image: got {area * info.frames} pixels over all frames, expected at most {limits.max_total_pixels}."
+        )
+
+
+def decoder(*formats: str, frames: bool = False) -> Callable[[bytes, Resize | None], Picture]:
+    """A Codec.decode that lets Pillow read these formats; animations too where asked to."""
+
+    def decode(data: bytes, box: Resize | None) -> Picture:
+        with decoding(), opened(data, formats) as image:
+            first, count = _frames(image) if frames else (0, 1)
+            if count > 1:
+                return _moving(data, formats, first, count, image, box)
+            if first:
+                image.seek(first)
+            return _still(data, image, box)
+
+    return decode
+
+
+def _still(data: bytes, image: Image.Image, box: Resize | None) -> Picture:
+    width, height = upright_size(image)
+    target = fit(width, height, box)
+    if target == (width, height):
+        return picture(upright(image), converted=orientation(image) > 1 or has_profile(image))
+    if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
+        return picture(_shrunk_on_load(data, target), reshaped=True)
+    return picture(reshape(upright(image), target), reshaped=True)
+
+
+def _moving(
+    data: bytes, formats: tuple[str, ...], first: int, count: int, header: Image.Image, box: Resize | None
+) -> Picture:
+    natural = upright_size(header)
+    target = fit(*natural, box)
+
+    def walk() -> Iterator[Pixels]:
+        with decoding(), opened(data, formats) as image:
+            for number in range(first, first + count):
+                image.seek(number)
+                yield _with_alpha(reshape(upright(image), target))
+
+    durations: list[int] = []
+    kept: list[Pixels] = []
+    alpha = False
+    room = count * target[0] * target[1] * 4 <= FRAMES_KEPT
+    with opened(data, formats) as image:
+        for number in range(first, first + count):
+            image.seek(number)
+            frame = _with_alpha(reshape(upright(image), target))
+            durations.append(max(0, round(image.info.get("duration", 0))))
+            alpha = alpha or int(frame[..., 3].min()) < 255
+            if room or not kept:
+                kept.append(frame)
+        loop = plays(image)
+
+    def frames() -> Iterator[Pixels]:
+        for frame in kept if room else walk():
+            yield frame if alpha else np.ascontiguousarray(frame[..., :3])
+
+    animation = Animation(frames, tuple(durations), loop)
+    return Picture(next(frames()), animation, reshaped=target != natural)
+
+
+def plays(image: Image.Image) -> int:
+    """How often an opened animation plays, 0 for ever. GIF counts repeats after the first showing."""
+    loop = image.info.get("loop")
+    if image.format == "GIF":
+        return 1 if loop is None else loop + 1 if loop else 0
+    return int(loop or 0)
+
+
+def picture(pixels: Pixels, reshaped: bool = False, converted: bool = False) -> Picture:
+    """A still; drops an alpha channel that is opaque throughout, and says whether all is grey."""
+    if pixels.shape[2] == 4 and int(pixels[..., 3].min()) == 255:
+        pixels = np.ascontiguousarray(pixels[..., :3])
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    gray = pixels.shape[2] == 3 and bool(np.array_equal(red, green) and np.array_equal(green, blue))
+    return Picture(pixels, None, gray, reshaped, converted)
+
+
+def upright(image: Image.Image) -> Pixels:
+    """The opened picture's pixels, turned as its EXIF orientation says, in sRGB."""
+    image.load()
+    return np.asarray(ImageOps.exif_transpose(to_srgb(image)) if orientation(image) > 1 else to_srgb(image))
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1..8; 1 where there is none or it makes no sense."""
+    try:
+        turn = image.getexif().get(0x0112, 1)
+    except Exception:  # noqa: BLE001 - random bytes as EXIF raise nearly anything; a picture without EXIF is fine
+        return 1
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height as displayed."""
+    width, height = image.size
+    return (height, width) if orientation(image) >= 5 else (width, height)
+
+
+def reshape(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """The pixels at this (width, height), by Lanczos with alpha premultiplied."""
+    if (pixels.shape[1], pixels.shape[0]) == size:
+        return pixels
+    return from_vips(to_vips(pixels).thumbnail_image(size[0], height=size[1], size="force"))
+
+
+def to_vips(pixels: Pixels) -> Any:
+    """The pixels as a libvips image that shares their memory."""
+    height, width, bands = pixels.shape
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, bands, "uchar")
+    return image.copy(interpretation="srgb" if bands >= 3 else "b-w")
+
+
+def from_vips(image: Any) -> Pixels:
+    """The libvips image's pixels as a fresh array of three or four bands."""
+    if image.bands < 3:
+        image = image.colourspace("srgb")
+    return np.ndarray((image.height, image.width, image.bands), np.uint8, image.cast("uchar").write_to_memory())
+
+
+def _shrunk_on_load(data: bytes, size: tuple[int, int]) -> Pixels:
+    # libjpeg decodes straight to a half, a quarter or an eighth; libvips chooses the step and does the rest.
+    image = pyvips.Image.thumbnail_buffer(
+        data, size[0], height=size[1], size="force", export_profile="srgb", fail_on="truncated"
+    )
+    return from_vips(image)
+
+
+def _with_alpha(pixels: Pixels) -> Pixels:
+    if pixels.shape[2] == 4:
+        return pixels
+    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+
+
+def _frames(image: Image.Image) -> tuple[int, int]:
+    # An APNG may begin with a picture for programs that know no animation; it is not part of the show.
+    count = getattr(image, "n_frames", 1)
+    hidden = 1 if count > 1 and image.info.get("default_image") else 0
+    return hidden, count - hidden

@@ -1,0 +1,80 @@
+"""Outside programs under a time limit, and the list of what this installation can do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from imgsvc.engine.budget import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A library or program the engine uses: its version (None when it is missing) and what it is for."""
+
+    name: str
+    version: str | None
+    brings: str
+
+
+_WHEELS = (
+    ("pillow", "reading JPEG, PNG, WebP, GIF, BMP and TIFF: without it nothing works"),
+    ("pillow-avif-plugin", "AVIF in and out"),
+    ("pyvips", "JPEG, WebP and palette PNG encoding, GIF by cgif, fast resizing: without it nothing works"),
+    ("pyvips-binary", "libvips with mozjpeg: without it a system libvips is used, often without mozjpeg"),
+    ("mozjpeg-lossless-optimization", "JPEG made 7-10 % smaller without touching a pixel"),
+    ("pyoxipng", "PNG made smaller without touching a pixel"),
+    ("opencv-python-headless", "the perceptual score: without it nothing works"),
+    ("resvg-py", "drawing SVG as pixels"),
+    ("py-svg-hush", "making SVG harmless"),
+    ("svgo-py", "making SVG smaller"),
+    ("python-magic", "naming the kind of a file that is not taken"),
+)
+
+
+@cache
+def gifsicle() -> str | None:
+    """The path of the gifsicle program: the wheel's beside the interpreter, or one on PATH; None without one."""
+    beside = Path(sys.executable).parent / "gifsicle"
+    return str(beside) if beside.exists() else shutil.which("gifsicle")
+
+
+def run(command: list[str], data: bytes, budget: Budget) -> bytes | None:
+    """What the program printed when fed `data`; None when it failed, or was stopped for want of time."""
+    try:
+        done = subprocess.run(
+            command,
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=max(0.05, budget.left),
+            check=False,
+        )
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+    return done.stdout if done.returncode == 0 and done.stdout else None
+
+
+def inventory() -> tuple[Tool, ...]:
+    """Every tool with its version, or None where it is missing."""
+    wheels = tuple(Tool(name, _version(name), brings) for name, brings in _WHEELS)
+    program = gifsicle()
+    lossy_gif = "small GIF, lossless and lossy: without it cgif alone, and larger files"
+    return (*wheels, Tool("gifsicle", _gifsicle_version(program) if program else None, lossy_gif))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _gifsicle_version(program: str) -> str | None:
+    printed = run([program, "--version"], b"", Budget(seconds=5))
+    return printed.decode("ascii", "replace").split("\n", 1)[0].rpartition(" ")[2] if printed else None
