@@ -1,0 +1,94 @@
+"""The helper process: limits itself, loads the engine, then optimises one picture at a time until the line ends."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import resource
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from imgsvc.engine.budget import Budget
+from imgsvc.errors import BadPicture, ImgsvcError, InputError, StorageFull, TooManyPixels
+from imgsvc.sandbox import wire
+from imgsvc.sandbox.folder import FULL, UPLOAD, Answers
+
+LIFETIME = 1000
+"""Pictures after which a helper asks to be replaced: what C libraries leak must not shrink the room of the next."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve the pool that started this process: the last four arguments are engine, line, parent and memory.
+
+    The engine is a module with `prepare() -> None` and `optimize` (`wire.Optimize`). It is named and not
+    imported above because limits must hold before any codec library is loaded.
+    """
+    engine, line, parent, memory = sys.argv[-4:]
+    settle(int(parent), int(memory))
+    with socket.socket(fileno=int(line)) as talk:
+        talk.set_inheritable(False)
+        try:
+            module = importlib.import_module(engine)
+            module.prepare()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator can only learn it from here
+            wire.send(talk, {"failed": f"{type(error).__name__}: {error}"[:500]})
+            return
+        wire.send(talk, {"ready": True})
+        serve(talk, module.optimize)
+
+
+def settle(parent: int, memory: int) -> None:
+    """Die with the parent, leave no core, take at most `memory` bytes of address space. Ends an orphan."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        # When the machine runs out of memory the kernel shall take a helper, not the web process.
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("500")
+    if os.getppid() != parent:
+        # It died before the kernel was told to take us along.
+        os._exit(1)
+
+
+def serve(line: socket.socket, optimize: wire.Optimize) -> None:
+    """Answer tasks until the line ends or a reply says it is the last."""
+    for number in range(1, LIFETIME + 1):
+        said = wire.hear(line.recv)
+        if said is None:
+            return
+        reply = {"last": number == LIFETIME} | work(wire.task(said), optimize)
+        wire.send(line, reply)
+        if reply["last"]:
+            return
+
+
+def work(task: wire.Task, optimize: wire.Optimize) -> dict[str, Any]:
+    """Do one task; the answer is then a file in its folder. The reply says what went wrong, if anything did."""
+    budget = Budget(task.seconds, task.limits)
+    folder = Path(task.folder)
+    try:
+        keep = Answers(folder).keep
+        keep(optimize((folder / UPLOAD).read_bytes(), task.recipe, budget, keep))
+    except InputError as error:
+        return {"error": error.to_wire()}
+    except MemoryError as error:
+        # What is left in pieces all over the address space would make the next picture fail as well.
+        return _unforeseen(TooManyPixels(), error) | {"last": True}
+    except Exception as error:  # noqa: BLE001 - decoders raise anything at all on damaged files
+        full = isinstance(error, OSError) and error.errno in FULL
+        return _unforeseen(StorageFull() if full else BadPicture(), error)
+    return {}
+
+
+def _unforeseen(said: ImgsvcError, error: Exception) -> dict[str, Any]:
+    return {"error": said.to_wire(), "detail": type(error).__name__}

@@ -1,0 +1,176 @@
+"""The web side of the sandbox: gives pictures to helper processes and outlives whatever these do."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from imgsvc.engine.budget import Limits
+from imgsvc.engine.recipe import Recipe
+from imgsvc.engine.result import Result
+from imgsvc.errors import BadPicture, Busy, StorageFull, TooSlow
+from imgsvc.sandbox import child, folder, wire
+from imgsvc.sandbox.child import Dead, Late
+from imgsvc.sandbox.seats import START_SECONDS, Seat
+from imgsvc.sandbox.turns import Turns
+
+DEFAULT = child.command()
+GRACE = 0.15
+"""Seconds beyond its time that the engine has to hand over its best answer by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the pool of this process does right now; `restarts` counts helpers that replaced another so far."""
+
+    helpers: int
+    running: int
+    waiting: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """The helpers of one process; a process forked from it must start its own."""
+
+    spawner: ThreadPoolExecutor
+    seats: tuple[Seat, ...]
+    turns: Turns
+
+
+class Pool:
+    """Runs the engine on up to `helpers` pictures at once while up to `queue` wait; `memory` is bytes a helper.
+
+    A helper starts when it is first needed, or with `start`, in the process that asks: after a fork each has its own.
+    Safe to use from any thread.
+    """
+
+    def __init__(
+        self, folder: Path, *, helpers: int, queue: int, memory: int, command: tuple[str, ...] = DEFAULT
+    ) -> None:
+        self._folder = folder.absolute()
+        self._helpers = helpers
+        self._queue = queue
+        self._memory = memory
+        self._command = command
+        self._crews: dict[int, _Crew] = {}
+
+    def start(self) -> None:
+        """Start all helpers in the background, so that the first pictures need not wait for them."""
+        self._crew().turns.warm()
+
+    def run(self, data: bytes, recipe: Recipe, *, seconds: float, limits: Limits) -> Result:
+        """The optimised picture, after at most `seconds` of work: the best so far if the engine has not ended by then.
+
+        Busy (with retry_after) when the queue is full; TooSlow without any answer in time; BadPicture when the
+        picture kills its helper twice; StorageFull; any InputError of the engine. What happened in the helper, for
+        the log, is in the error's notes.
+        """
+        crew = self._crew()
+        seat = crew.turns.enter()
+        begin = None
+        try:
+            _settle(seat)
+            begin = time.monotonic()
+            with folder.make(self._folder, data) as place:
+                return self._work(seat, wire.Task(str(place), recipe, seconds, limits), begin + seconds)
+        except OSError as error:
+            if error.errno in folder.FULL:
+                raise StorageFull from error
+            raise
+        finally:
+            crew.turns.leave(seat, begin and time.monotonic() - begin)
+
+    def load(self) -> Load:
+        """The pool's state in this process."""
+        crew = self._crew()
+        running, waiting = crew.turns.count()
+        return Load(self._helpers, running, waiting, sum(max(0, seat.starts - 1) for seat in crew.seats))
+
+    def close(self) -> None:
+        """Kill the helpers of this process and send waiting callers away with Busy, for good."""
+        crew = self._crew()
+        crew.turns.close()
+        crew.spawner.shutdown(wait=True, cancel_futures=True)
+        for seat in crew.seats:
+            seat.kill()
+
+    def _crew(self) -> _Crew:
+        # Keyed by process and set in one step: a lock could be held at the moment of a fork, for ever.
+        me = os.getpid()
+        if me not in self._crews:
+            for other in [pid for pid in self._crews if pid != me]:
+                self._crews.pop(other, None)
+            self._crews.setdefault(me, self._hire())
+        return self._crews[me]
+
+    def _hire(self) -> _Crew:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        spawner = ThreadPoolExecutor(1, thread_name_prefix="imgsvc-spawner")
+        start = partial(child.start, self._command, self._folder, self._memory)
+        seats = tuple(Seat(start, spawner) for _ in range(self._helpers))
+        return _Crew(spawner, seats, Turns(seats, self._queue))
+
+    def _work(self, seat: Seat, task: wire.Task, deadline: float) -> Result:
+        """The picture tried, and tried once more if its helper dies: that may have been something else's fault."""
+        try:
+            try:
+                return self._ask(seat, task, deadline)
+            except Dead:
+                return self._ask(seat, task, deadline)
+        except (Dead, Late, Busy) as end:
+            kept = self._kept(task)
+            if kept is not None:
+                return kept
+            if isinstance(end, Busy):
+                raise
+            error = TooSlow() if isinstance(end, Late) else BadPicture()
+            error.add_note(f"helper: {end}")
+            raise error from end
+
+    def _ask(self, seat: Seat, task: wire.Task, deadline: float) -> Result:
+        helper = seat.child(deadline)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Late("no time left for another try")
+        try:
+            reply = helper.ask(replace(task, seconds=left), deadline + GRACE)
+            if reply.get("last"):
+                seat.replace()
+            return self._read(reply, task)
+        except (Dead, Late) as end:
+            # The folder goes when the job ends: nobody may be left to write there.
+            code = helper.kill()
+            seat.replace()
+            raise type(end)(f"{end}, exit code {code}") from end
+
+    def _read(self, reply: dict[str, Any], task: wire.Task) -> Result:
+        error, detail = wire.read_reply(reply)
+        kept = self._kept(task) if error is None or detail else None
+        if kept is not None:
+            return kept
+        if error is None:
+            raise Dead("said it was done without an answer")
+        if detail:
+            error.add_note(f"helper: {detail}")
+        raise error
+
+    def _kept(self, task: wire.Task) -> Result | None:
+        with suppress(ValueError):
+            return folder.answer(Path(task.folder), self._memory)
+        return None
+
+
+def _settle(seat: Seat) -> None:
+    """Wait for the seat's helper to be up; the time of the picture starts after that."""
+    try:
+        seat.child(time.monotonic() + START_SECONDS)
+    except Late as error:
+        raise Busy(retry_after=math.ceil(START_SECONDS)) from error

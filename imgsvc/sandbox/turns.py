@@ -1,0 +1,95 @@
+"""Who may use a seat, and who waits: first come, first served, and never more than can be borne."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+from imgsvc.errors import Busy
+from imgsvc.sandbox.seats import Seat
+
+PATIENCE = 60.0
+"""Seconds one caller waits for a seat before it is told to come back later."""
+
+_WEIGHT = 0.1
+"""Share of the newest job in the running mean."""
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    turn: threading.Event = field(default_factory=threading.Event)
+    seat: Seat | None = None
+
+
+class Turns:
+    """Hands out seats. A seat that comes back goes straight to the first in the queue: nobody can overtake."""
+
+    def __init__(self, seats: tuple[Seat, ...], queue: int, patience: float = PATIENCE) -> None:
+        self._seats = len(seats)
+        self._free = list(seats)
+        self._queue = queue
+        self._patience = patience
+        self._places: deque[_Place] = deque()
+        self._mean = 1.0
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def enter(self) -> Seat:
+        """A seat for the caller alone, after its turn in the queue; Busy when the queue is full, slow or closed."""
+        with self._lock:
+            if not self._closed and self._free:
+                return self._best()
+            if self._closed or len(self._places) >= self._queue:
+                raise self._busy()
+            place = _Place()
+            self._places.append(place)
+        try:
+            place.turn.wait(self._patience)
+        finally:
+            with self._lock:
+                if place in self._places:
+                    self._places.remove(place)
+        if place.seat is None:
+            raise self._busy()
+        return place.seat
+
+    def leave(self, seat: Seat, seconds: float | None = None) -> None:
+        """Give the seat back; `seconds` is how long the job ran, where it did."""
+        with self._lock:
+            if seconds is not None:
+                self._mean += _WEIGHT * (seconds - self._mean)
+            if self._places:
+                place = self._places.popleft()
+                place.seat = seat
+                place.turn.set()
+            else:
+                self._free.append(seat)
+
+    def close(self) -> None:
+        """Send everybody away who waits, and all who come from now on."""
+        with self._lock:
+            self._closed = True
+            while self._places:
+                self._places.popleft().turn.set()
+
+    def warm(self) -> None:
+        """Start the helpers of all free seats that have none yet."""
+        with self._lock:
+            for seat in self._free:
+                if seat.starts == 0 and not self._closed:
+                    seat.replace()
+
+    def count(self) -> tuple[int, int]:
+        """How many jobs run and how many wait."""
+        return self._seats - len(self._free), len(self._places)
+
+    def _best(self) -> Seat:
+        seat = min(self._free, key=Seat.rank)
+        self._free.remove(seat)
+        return seat
+
+    def _busy(self) -> Busy:
+        seconds = sum(self.count()) * self._mean / self._seats
+        return Busy(retry_after=min(60, max(1, math.ceil(seconds))))
