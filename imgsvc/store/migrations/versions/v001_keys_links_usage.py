@@ -1,0 +1,44 @@
+"""The first tables: keys, links and usage."""
+
+from __future__ import annotations
+
+from alembic import op
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, String, Text
+
+revision = "001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the three tables."""
+    op.create_table(
+        "keys",
+        Column("id", String(8), primary_key=True),
+        Column("digest", String(64), nullable=False, unique=True),
+        Column("name", Text, nullable=False),
+        Column("prefix", String(10), nullable=False),
+        Column("active", Boolean, nullable=False),
+        Column("max_bytes", BigInteger),
+        Column("max_width", BigInteger),
+        Column("max_height", BigInteger),
+        Column("created_at", Double, nullable=False),
+    )
+    op.create_table(
+        "links",
+        Column("digest", String(64), primary_key=True),
+        Column("blob", String(64), nullable=False),
+        Column("mime", Text, nullable=False),
+        Column("filename", Text, nullable=False),
+        Column("size", BigInteger, nullable=False),
+        Column("created_at", Double, nullable=False),
+        Column("expires_at", Double, nullable=False),
+        Column("fence", String(32), nullable=False),
+        Column("lease_until", Double, nullable=False),
+    )
+    op.create_table(
+        "usage",
+        Column("name", Text, primary_key=True),
+        Column("seconds", Integer, primary_key=True, autoincrement=False),
+        Column("starts_at", BigInteger, primary_key=True, autoincrement=False),
+        Column("hits", BigInteger, nullable=False),
+    )
