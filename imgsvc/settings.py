@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Settings:
     workers: int = _setting(0, "gunicorn worker processes; 0: one for every eight cores", least=0)
     threads: int = _setting(64, "gunicorn threads a worker", least=1)
     helpers: int = _setting(0, "helper processes that decode and encode; 0: one a core", least=0)
-    helper_memory: int = _setting(2048 * MIB, "address space of one helper", least=256 * MIB)
+    helper_memory: int = _setting(2048 * MIB, "address space of one helper", least=768 * MIB)
     queue: int = _setting(32, "pictures of one worker that may wait for a helper; beyond it 503", least=0)
     link_seconds: int = _setting(600, "how long a download link lives", least=1)
     lease_seconds: int = _setting(30, "how long one download may hold a link before another may try", least=1)
@@ -72,6 +73,21 @@ class Settings:
     def database(self) -> str:
         """The database's SQLAlchemy URL, with the default filled in."""
         return self.database_url or f"sqlite+pysqlite:///{self.instance.absolute() / 'imgsvc.sqlite3'}"
+
+    @property
+    def worker_processes(self) -> int:
+        """How many gunicorn workers there are, at least 1, with the default filled in."""
+        return self.workers or max(1, cores() // 8)
+
+    @property
+    def worker_helpers(self) -> int:
+        """How many helpers each gunicorn worker keeps, at least 1: the helpers divided over the workers."""
+        return max(1, (self.helpers or cores()) // self.worker_processes)
+
+
+def cores() -> int:
+    """How many cores this process may run on, at least 1."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -91,6 +107,8 @@ def _read(name: str, text: str, setting: Any) -> Any:
         value = _parse(text.strip(), type(default))
     except ValueError:
         raise SettingsError(f"{name}: got {echo(text)}, expected {_wanted(type(default))}") from None
+    if isinstance(value, float) and not isfinite(value):
+        raise SettingsError(f"{name}: got {echo(text)}, expected a finite number")
     if least is not None and value < least:
         raise SettingsError(f"{name}: got {echo(text)}, expected at least {least}")
     return value

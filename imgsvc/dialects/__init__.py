@@ -1,0 +1,5 @@
+"""The APIs spoken here, one file each."""
+
+from imgsvc.dialects import klema
+
+DIALECTS = (klema.DIALECT,)

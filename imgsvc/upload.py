@@ -1,0 +1,78 @@
+"""Takes the one picture, and the text fields beside it, out of a multipart request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO
+
+from werkzeug import Request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+from imgsvc.errors import BadParameter, InputError, MissingImage, TooManyBytes
+
+ENVELOPE = 64 * 1024
+"""Bytes of a body beyond its file: boundaries, headers and the other fields."""
+MAX_PARTS = 50
+PARSER_MEMORY = 2 * 64 * 1024
+"""Werkzeug counts its own window of 64 kB towards the memory of a text field: less than twice that fails files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One picture, its name as the sender gives it, and the text fields that came with it."""
+
+    data: bytes
+    filename: str
+    form: Mapping[str, str]
+
+
+def read(request: Request, *, max_bytes: int, parameters: Sequence[str]) -> Upload:
+    """The file in the part `image` and the fields; InputError for anything but exactly one file in a whole body.
+
+    Each of `parameters` may come once, as text. Fields of other names are nobody's and may be anything.
+    """
+    form, files = _parts(request, max_bytes)
+    for name in parameters:
+        if name in files:
+            raise BadParameter(f"{name}: got a file, expected text.", name=name)
+        if len(form.getlist(name)) > 1:
+            raise BadParameter(f"{name}: got {len(form.getlist(name))} values, expected one.", name=name)
+    images = files.getlist("image")
+    if "image" in form:
+        raise MissingImage("image: got a text field, expected a file (with curl: -F image=@photo.jpg).")
+    if len(images) > 1:
+        raise InputError(f"image: got {len(images)} files, expected one.")
+    if not images:
+        raise MissingImage
+    return Upload(images[0].stream.read(), images[0].filename or "", form.to_dict())
+
+
+def _parts(request: Request, max_bytes: int) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+    kind = request.headers.get("Content-Type", "")
+    if not kind:
+        raise MissingImage
+    if request.mimetype != "multipart/form-data" or not request.mimetype_params.get("boundary"):
+        raise BadParameter.of("Content-Type", kind, "multipart/form-data with a boundary")
+    if request.content_length and request.content_length > max_bytes + ENVELOPE:
+        raise TooManyBytes(f"image: got {request.content_length} bytes, expected at most {max_bytes}.")
+    request.max_content_length = max_bytes + ENVELOPE
+    # Not silent: by default Werkzeug takes a body without its final boundary, an upload cut short, for a whole one.
+    parser = FormDataParser(_memory, PARSER_MEMORY, max_form_parts=MAX_PARTS, silent=False)
+    try:
+        _, form, files = parser.parse(request.stream, request.mimetype, request.content_length, request.mimetype_params)
+    except RequestEntityTooLarge:
+        raise TooManyBytes(
+            f"image: got a body that is too large, expected a file of at most {max_bytes} bytes "
+            f"among at most {MAX_PARTS} parts with short texts."
+        ) from None
+    except (ValueError, ClientDisconnected):
+        raise InputError("image: the body is cut short or malformed, expected whole multipart/form-data.") from None
+    return form, files
+
+
+def _memory(*_: object, **__: object) -> IO[bytes]:
+    return BytesIO()
