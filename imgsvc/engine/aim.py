@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 # A search ends when it has used this share of the seconds left: other passes and the answer need theirs.
 SHARE = 0.6
+# What sealing may add to a file.
+SEAL_ROOM = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,27 @@ def meet(work: Work, encode: Callable[[int], bytes], scale: Scale) -> Offer | No
             return Offer(probes.files[found.at], found.value)
         case Under(size):
             highest = smallest(
-                lambda x: -float(probes.size(-x)), -size, -scale.hi, -scale.lo, -scale.guess(75.0), probes.enough
+                lambda x: -float(probes.size(-x)),
+                SEAL_ROOM - size,
+                -scale.hi,
+                -scale.lo,
+                -scale.guess(75.0),
+                probes.enough,
             )
             return Offer(probes.files[-highest.at])
     return None
+
+
+def in_turn(work: Work, *tries: Callable[[], Offer | None]) -> Offer | None:
+    """The last offer of tries that are made until one reaches the promised score; earlier ones are shown."""
+    offer = None
+    for attempt in tries:
+        if offer is not None:
+            work.show(offer)
+        offer = attempt()
+        if offer is None or not isinstance(work.goal, LooksLike) or (offer.score or 0.0) >= work.goal.score:
+            break
+    return offer
 
 
 @dataclass(slots=True)

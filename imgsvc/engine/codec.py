@@ -84,8 +84,8 @@ class Work:
     """The SSIMULACRA2 score of an encoded file against `picture`; for an animation of its worst sampled frame."""
     show: Callable[[Offer], None] = lambda _: None
     """Takes a finished file on the way to a better one, so that there is an answer when time runs out."""
-    lossy_source: bool = False
-    """The upload is already the work of a lossy encoder, so a lossless one has noise to carry."""
+    met: Callable[[], bool] = lambda: False
+    """Whether some file so far keeps the promise; the upload itself does where format and size are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,6 @@ class Codec:
     animation: bool = False
     becomes: str = ""
     """The format it is turned into when none was asked for; empty: it keeps its own."""
-    lossy: bool = False
-    """Its files are usually the work of a lossy encoder."""
     vector: bool = False
     """Has no pixels of its own: free of the side limits."""
     polish: Callable[[Work, bytes], bytes] = lambda _, data: data

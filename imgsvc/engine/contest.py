@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from imgsvc.engine.codec import Codec, Offer
-from imgsvc.engine.recipe import Fixed, Goal, LooksLike, Lossless, Under, parse
+from imgsvc.engine.recipe import Fixed, Goal, LooksLike, Lossless, Under
 from imgsvc.engine.result import Step
 
 # Scores of equal pictures differ by rounding alone.
@@ -47,25 +47,31 @@ def rank(goal: Goal, offer: Offer, kept: bool) -> tuple[float, float, int]:
     return (0.0, 0.0, size) if reached else (1.0, -score, size)
 
 
+def seal_words(goal: Goal) -> str:
+    """A goal as it is written into files that met it with loss; of one length, so that it decides no contest."""
+    match goal:
+        case LooksLike(score):
+            return f"L{score:06.2f}"
+        case Fixed(quality):
+            return f"F{quality:06d}"
+        case Under(size):
+            return f"U{size:06d}"
+    return ""
+
+
 def covers(words: str, goal: Goal) -> bool:
-    """Whether a file sealed with these words has met the goal, or a stricter one, before."""
+    """Whether a file sealed with these words has met the goal, or a harder one of its kind, before."""
+    wanted = seal_words(goal)
     try:
-        met = parse(words).goal
+        return words[:1] == wanted[:1] != "" and float(words[1:]) <= float(wanted[1:])
     except ValueError:
         return False
-    match met, goal:
-        case LooksLike(had), LooksLike(wanted):
-            return had <= wanted
-        case Fixed(had), Fixed(wanted):
-            return had <= wanted
-    return False
 
 
 def seal(codec: Codec, offer: Offer, goal: Goal) -> Offer:
-    """The offer with the goal it met written into it, unless no pixel was lost."""
-    if offer.score == 100.0 or not isinstance(goal, LooksLike | Fixed):
-        return offer
-    return Offer(codec.seal(offer.data, str(goal)), offer.score)
+    """The offer with the goal it met written into it, unless no pixel was lost or none may be."""
+    words = seal_words(goal)
+    return offer if offer.score == 100.0 or not words else Offer(codec.seal(offer.data, words), offer.score)
 
 
 @dataclass(slots=True)
@@ -91,6 +97,10 @@ class Contest:
         if self.best is not None:
             self.best = replace(self.best, offer=offer)
             self.better(self.best)
+
+    def met(self) -> bool:
+        """Whether the best so far keeps the promise."""
+        return self.best is not None and reaches(self.goal, self.best.offer, self._kept)
 
     def note(self, step: Step) -> None:
         self.steps.append(step)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import magic
 import numpy as np
+import pyvips
 
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
@@ -19,6 +21,12 @@ from imgsvc.engine.result import Result, Step
 from imgsvc.errors import BadPicture, UnsupportedKind
 
 WHITE = 255
+
+
+def prepare() -> None:
+    """Set this process up for the work: one thread for each library, and no memory kept between pictures."""
+    cv2.setNumThreads(1)
+    pyvips.cache_set_max(0)
 
 
 def sniff(data: bytes) -> Codec:
@@ -104,7 +112,7 @@ def _try(
         def show(offer: Offer, name: str = name) -> None:
             contest.enter(Entry(target, seal(target, offer, goal), name), kept)
 
-        work = Work(data if kept else None, fitted, wanted, budget, judge, show, source.lossy)
+        work = Work(data if kept else None, fitted, wanted, budget, judge, show, contest.met)
         contest.note(_run(offered, name, work, contest, show))
     _polish(target, contest, Work(None, fitted, wanted, budget, judge))
 
@@ -153,8 +161,3 @@ def _fitted(picture: Picture, target: Codec) -> Picture:
 
 def _lossless_if_it_fits(goal: Goal, data: bytes, kept: bool) -> Goal:
     return Lossless() if isinstance(goal, Under) and kept and len(data) <= goal.size else goal
-
-
-def names() -> Iterator[str]:
-    """Every pass as it appears in the steps, for the log and the doctor."""
-    return (f"{codec.name}.{offered.name}" for codec in CODECS for offered in codec.passes)

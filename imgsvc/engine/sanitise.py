@@ -15,11 +15,12 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import tinycss2
+import tinycss2  # type: ignore[import-untyped]
 from PIL import Image
 from py_svg_hush import filter_svg
 
-from imgsvc.engine.vector import SVG, XML, Node, parse, weigh, write
+from imgsvc.engine.burden import weigh
+from imgsvc.engine.vector import SVG, XML, Node, parse, write
 from imgsvc.errors import BadPicture, TooManyPixels
 
 MAX_EMBEDDED_PIXELS = 40_000_000
@@ -29,7 +30,6 @@ _FONTS = {b"wOFF": "woff", b"wOF2": "woff2", b"\0\1\0\0": "ttf", b"true": "ttf",
 _ALLOWED_DATA = {"image": list(_PICTURES), "font": sorted(set(_FONTS.values()))}
 
 _TEXT = frozenset({"text", "tspan", "textPath", "tref", "title", "desc", "style"})
-_SPANS = frozenset({"text", "tspan", "textPath", "tref", "a", "switch"})
 _ANIMATIONS = frozenset({"set", "animate", "animateColor", "animateTransform"})
 _POINTERS = frozenset({"textPath", "tref", "mpath", "animateMotion", "filter", "linearGradient"}) | _ANIMATIONS
 _DROPPED = frozenset({"src", "base", "cursor", "color-profile", "arcrole", "actuate", "show"})
@@ -43,7 +43,8 @@ _DISGUISED = re.compile(r"x--([0-9a-f]{2,6})--x")
 # A character no document means anything by; before a tag it keeps svg-hush from indenting that tag.
 _MARK = "\ufdd0"
 _DATA = re.compile(r"\s*data:[^,]*,", re.IGNORECASE)
-_SCHEME = re.compile(r"(?:java|vb|live)script:", re.IGNORECASE)
+_ADDRESS = re.compile(r"\s*(?://|[a-z][a-z0-9+.-]*:)", re.IGNORECASE)
+_FOREIGN = re.compile(r"//|(?:java|vb|live)script:", re.IGNORECASE)
 
 
 def sanitise(data: bytes) -> bytes:
@@ -71,13 +72,14 @@ def _disguised(node: Node, in_text: bool) -> Node:
     children: list[Node | str] = []
     for child in node.children:
         if isinstance(child, str):
-            children.append(_disguise(child.replace(_MARK, "")) if node.name == "style" else child.replace(_MARK, ""))
+            children.append(child.replace(_MARK, ""))
         elif child.space == SVG:
             children += [_MARK, _disguised(child, in_text)] if in_text else [_disguised(child, in_text)]
     if in_text and any(isinstance(child, Node) for child in children):
         children.append(_MARK)
     if node.name == "style":
-        children = [_retyped("".join(child for child in children if isinstance(child, str)))]
+        sheet = _clean_sheet(_retyped("".join(child for child in node.children if isinstance(child, str))))
+        children = [_disguise(sheet)]
     return Node(SVG, node.name, dict(_disguised_attributes(node)), children)
 
 
@@ -85,7 +87,7 @@ def _disguised_attributes(node: Node) -> Iterator[tuple[str, str]]:
     for name, value in node.attributes.items():
         space, _, local = name.rpartition(" ")
         if not space and local != "href" and not local.startswith("data-kept-"):
-            yield local, _disguise(_retyped(value) if local == "style" else value)
+            yield local, _disguise(_clean_declarations(_retyped(value)) if local == "style" else value)
         elif space == XML and local in ("space", "lang"):
             yield (_SPACE if local == "space" else _LANG), _disguise(value)
     if node.href.startswith("#"):
@@ -128,7 +130,7 @@ def _vetted_attributes(node: Node) -> Iterator[tuple[str, str]]:
     restored = {_SPACE: f"{XML} space", _LANG: f"{XML} lang", _HREF: "href"}
     for name, raw in node.attributes.items():
         value = _undisguise(raw)
-        if name.startswith("on") or name in _DROPPED or " " in name or _SCHEME.search(re.sub(r"\s", "", value)):
+        if name.startswith("on") or name in _DROPPED or " " in name:
             continue
         if name in ("href", _HREF):
             if value.startswith("#") or value == embedded_picture(value):
@@ -136,7 +138,7 @@ def _vetted_attributes(node: Node) -> Iterator[tuple[str, str]]:
         elif name == "style":
             if style := _clean_declarations(value):
                 yield name, style
-        elif "(" not in value or _harmless(tinycss2.parse_component_value_list(value)):
+        elif not _FOREIGN.search(re.sub(r"\s", "", value)) and _harmless_value(value):
             yield restored.get(name, name), value
 
 
@@ -149,14 +151,16 @@ def embedded_picture(uri: str) -> str | None:
         with Image.open(BytesIO(body), formats=_PICTURES) as image:
             kind, (width, height) = str(image.format).lower(), image.size
     except Image.DecompressionBombError:
-        width = height = MAX_EMBEDDED_PIXELS
+        raise _too_large() from None
     except Exception:  # noqa: BLE001 - on damaged headers Pillow raises nearly every built-in kind
         return None
     if width * height > MAX_EMBEDDED_PIXELS:
-        raise TooManyPixels(
-            f"image: the SVG embeds a picture of {width}x{height} pixels, expected at most {MAX_EMBEDDED_PIXELS}."
-        )
+        raise _too_large()
     return f"data:image/{kind};base64,{b64encode(body).decode()}"
+
+
+def _too_large() -> TooManyPixels:
+    return TooManyPixels(f"image: the SVG embeds a picture of over {MAX_EMBEDDED_PIXELS} pixels, expected fewer.")
 
 
 def embedded_font(uri: str) -> str | None:
@@ -233,20 +237,24 @@ def _clean_part(part: Any) -> str:
     return f"{part.name}:{value}{'!important' if part.important else ''};"
 
 
+def _harmless_value(value: str) -> bool:
+    return not set("()\\") & set(value) or _harmless(tinycss2.parse_component_value_list(value))
+
+
 def _harmless(tokens: list[Any]) -> bool:
     """Whether nothing in a CSS value, however deep inside functions, points outside the file or runs."""
     for token in tokens:
-        if token.type == "url" and not _inside(token.value):
+        kind, inner = token.type, getattr(token, "arguments", None) or getattr(token, "content", None) or []
+        if kind == "error" or (kind == "url" and not _inside(token.value)):
             return False
-        if token.type in ("error", "string") and _SCHEME.search(token.value if token.type == "string" else "script:"):
+        if kind == "string" and _ADDRESS.match(token.value) and not _inside(token.value):
             return False
-        inner = getattr(token, "arguments", None) or getattr(token, "content", None) or []
-        if token.type == "function" and token.lower_name in _FETCHING:
+        if kind == "function" and token.lower_name == "expression":
+            return False
+        if kind == "function" and token.lower_name in _FETCHING:
             if not all(_inside(part.value) for part in inner if part.type in ("string", "url")):
                 return False
-        elif token.type == "function" and token.lower_name == "expression":
-            return False
-        if not _harmless(inner):
+        elif not _harmless(inner):
             return False
     return True
 

@@ -1,4 +1,4 @@
-"""An SVG as a tree: parsed under guards, measured, weighed for what drawing it would cost, and written back."""
+"""An SVG as a tree: parsed under guards, measured, and written back as compact text."""
 
 from __future__ import annotations
 
@@ -20,19 +20,10 @@ MAX_ELEMENTS = 50_000
 MAX_ATTRIBUTES = 200
 MAX_ENTITIES = 100
 MAX_ENTITY = 500
-MAX_DRAWN = 200_000
-"""Elements drawn once every `use`, pattern, mask and marker is counted as often as it is referred to."""
-MAX_REFERRED_DEPTH = 500
-MAX_OCTAVES = 20
-MAX_MORPHOLOGY = 100.0
-MAX_KERNEL = 25.0
-MAX_REGION = 100.0
-"""Sides of a filter or pattern region, in sides of the picture."""
 
 _UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6}
 _UNITS |= {"em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0}
-_LENGTH = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z]*|%)\s*", re.IGNORECASE)
-_FRAGMENT = re.compile(r"url\(\s*['\"]?\s*#([^'\")\s]+)", re.IGNORECASE)
+LENGTH = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z]*|%)\s*", re.IGNORECASE)
 _DEFAULT_SIDES = (300.0, 150.0)
 
 
@@ -175,82 +166,13 @@ def info(root: Node) -> Info:
 
 def _absolute(root: Node, name: str) -> float | None:
     text = root.attributes.get(name, "")
-    match = _LENGTH.fullmatch(text)
+    match = LENGTH.fullmatch(text)
     if not match or match[2].lower() not in _UNITS:
         return None
     value = float(match[1]) * _UNITS[match[2].lower()]
     if not 0 < value < math.inf:
         raise BadPicture(f"image: the SVG's {name} is {echo(text)}, expected a length above 0.")
     return value
-
-
-def weigh(root: Node) -> None:
-    """BadPicture where drawing would cost far more than the file's size lets expect."""
-    sides = view_box(root)
-    width, height = sides[2:] if sides else measure(root)
-    for node in root.walk():
-        _check_filter(node, max(width, height))
-    _Weigher(root).weigh(root, 0)
-
-
-def _check_filter(node: Node, side: float) -> None:
-    match node.name:
-        case "feTurbulence":
-            _check_number(node, "numOctaves", MAX_OCTAVES)
-        case "feMorphology":
-            _check_number(node, "radius", MAX_MORPHOLOGY)
-        case "feConvolveMatrix":
-            _check_number(node, "order", MAX_KERNEL)
-        case "filter" | "pattern":
-            whole = node.attributes.get(f"{node.name}Units") == "userSpaceOnUse"
-            for name in ("width", "height"):
-                _check_number(node, name, MAX_REGION * side if whole else MAX_REGION)
-
-
-def _check_number(node: Node, name: str, most: float) -> None:
-    text = node.attributes.get(name, "")
-    numbers = (_LENGTH.fullmatch(part) for part in text.replace(",", " ").split())
-    sizes = [float(number[1]) / (100 if number[2] == "%" else 1) for number in numbers if number]
-    if any(size > most for size in sizes):
-        raise BadPicture(f"image: {name} of an SVG {node.name} is {echo(text)}, expected at most {most:g}.")
-
-
-class _Weigher:
-    """Counts what is drawn below an element, and how deep it goes, following references."""
-
-    def __init__(self, root: Node) -> None:
-        self.named = {node.attributes["id"]: node for node in root.walk() if "id" in node.attributes}
-        self.known: dict[int, tuple[int, int]] = {}
-
-    def weigh(self, node: Node, depth: int) -> tuple[int, int]:
-        """Elements drawn and levels below `node`, which lies `depth` levels down."""
-        count, levels = self.known.get(id(node), (0, 0))
-        if depth + levels > MAX_REFERRED_DEPTH:
-            raise BadPicture(f"image: the SVG's references nest over {MAX_REFERRED_DEPTH} levels, expected fewer.")
-        if count:
-            return count, levels
-        # A cycle meets its own unfinished entry, which counts nothing: renderers draw no cycles.
-        self.known[id(node)] = (0, 0)
-        count, levels = 1, 0
-        for times, part in self._parts(node):
-            if id(part) in self.known and self.known[id(part)][0] == 0:
-                continue
-            inner, below = self.weigh(part, depth + 1)
-            count, levels = count + times * inner, max(levels, below + 1)
-            if count > MAX_DRAWN:
-                raise BadPicture(f"image: the SVG's references draw over {MAX_DRAWN} elements, expected fewer.")
-        self.known[id(node)] = (count, levels)
-        return count, levels
-
-    def _parts(self, node: Node) -> Iterator[tuple[int, Node]]:
-        yield from ((1, child) for child in node.elements)
-        if node.href.startswith("#") and (target := self.named.get(node.href[1:])):
-            yield 1, target
-        corners = 1 + len(node.attributes.get("d", node.attributes.get("points", ""))) // 4
-        for name, value in node.attributes.items():
-            for label in _FRAGMENT.findall(value) if "(" in value else ():
-                if target := self.named.get(label):
-                    yield (corners if "marker" in name else 1), target
 
 
 def write(root: Node) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 
 from PIL import AvifImagePlugin, Image
 from pillow_avif import AvifImagePlugin as PillowAvif
 
 from imgsvc.engine import reel
-from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.aim import Scale, in_turn, meet
 from imgsvc.engine.codec import Codec, Offer, Pass, Picture, Work
 from imgsvc.engine.hdr import is_hdr, to_sdr
 from imgsvc.engine.pixels import decoder, inspector, picture, to_vips
@@ -28,6 +28,7 @@ QUALITY = Scale(1, 99, lambda score: round(22 + (score - 40) * 1.05))
 SPEEDS = ((6, 0.8), (8, 0.25), (10, 0.1))
 PROBES = 5
 FULL_CHROMA_FROM = 88.0
+NEAREST = 98
 
 
 def sniff(data: bytes) -> bool:
@@ -146,27 +147,28 @@ def speed(work: Work) -> int:
 
 
 def lossy(work: Work) -> Offer | None:
+    """Chroma at half size where that reaches the promised score, at full size else."""
     if work.data is not None and is_hdr(work.data):
         return None
     picked = speed(work)
-    full = isinstance(work.goal, LooksLike) and work.goal.score >= FULL_CHROMA_FROM
-    options = {
-        "codec": "aom",
-        "speed": picked,
-        "max_threads": 1,
-        "subsampling": "4:0:0" if work.picture.gray else "4:4:4" if full else "4:2:0",
-        "autotiling": False,
-    }
 
-    def encode(quality: int) -> bytes:
-        if work.picture.animation:
-            return reel.save(work.picture.animation, "AVIF", quality=quality, **options)
-        out = BytesIO()
-        pixels = work.picture.pixels
-        Image.fromarray(pixels[..., 0] if work.picture.gray else pixels).save(out, "AVIF", quality=quality, **options)
-        return out.getvalue()
+    def at(subsampling: str) -> Callable[[], Offer | None]:
+        return lambda: meet(work, lambda quality: encode(work, quality, picked, subsampling), QUALITY)
 
-    return meet(work, encode, QUALITY)
+    if work.picture.gray:
+        return at("4:0:0")()
+    demanding = isinstance(work.goal, LooksLike) and work.goal.score >= FULL_CHROMA_FROM
+    return at("4:4:4")() if demanding else in_turn(work, at("4:2:0"), at("4:4:4"))
+
+
+def encode(work: Work, quality: int, picked: int, subsampling: str) -> bytes:
+    options = {"codec": "aom", "speed": picked, "max_threads": 1, "subsampling": subsampling, "autotiling": False}
+    if work.picture.animation:
+        return reel.save(work.picture.animation, "AVIF", quality=quality, **options)
+    out = BytesIO()
+    pixels = work.picture.pixels
+    Image.fromarray(pixels[..., 0] if work.picture.gray else pixels).save(out, "AVIF", quality=quality, **options)
+    return out.getvalue()
 
 
 def exact(work: Work) -> Offer | None:
@@ -181,8 +183,7 @@ def nearest(work: Work) -> Offer | None:
     """No encoder here writes a lossless sequence; this is the least loss there is."""
     if work.data is not None or not isinstance(work.goal, Lossless) or not work.picture.animation:
         return None
-    options = {"codec": "aom", "speed": 8, "max_threads": 1, "subsampling": "4:4:4", "quality": 98}
-    return Offer(reel.save(work.picture.animation, "AVIF", **options))
+    return Offer(encode(work, NEAREST, speed(work), "4:4:4"))
 
 
 CODEC = Codec(
@@ -197,7 +198,6 @@ CODEC = Codec(
         Pass("aom", lossy, lossy=True),
     ),
     animation=True,
-    lossy=True,
     safe=strip,
     sealed=sealed,
     seal=seal,

@@ -21,7 +21,8 @@ COMMENT, APPLICATION, PLAIN_TEXT = 0xFE, 0xFF, 0x01
 LOOP = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 MOST_LOSSY = 200
-LOSSY = Scale(0, MOST_LOSSY, lambda score: round(MOST_LOSSY - (100 - score) * 4))
+# Below 0, where noise alone is not small enough, each step halves the number of colours.
+LOSSY = Scale(-5, MOST_LOSSY, lambda score: round(MOST_LOSSY - (100 - score) * 4))
 # libvips: how far a pixel may be from the last frame's to count as unchanged, from coarse to exact.
 DRIFTS = (32, 16, 8, 4, 2, 0)
 DRIFT = Scale(0, len(DRIFTS) - 1, lambda score: 2 if score < 80 else 4)
@@ -100,8 +101,8 @@ def noise(work: Work) -> Offer | None:
     base = strip(work.data) if work.data is not None else _from_pixels(work, 0)
 
     def encode(x: int) -> bytes:
-        made = _sicle(work, base, f"--lossy={MOST_LOSSY - x}") if x < MOST_LOSSY else _sicle(work, base)
-        return made or base
+        colours = [f"--colors={256 >> -x}"] if x < 0 else []
+        return _sicle(work, base, f"--lossy={MOST_LOSSY - max(0, x)}", *colours) or base
 
     return meet(work, encode, LOSSY)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import mozjpeg_lossless_optimization as mozjpeg
 from PIL import Image
 
-from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.aim import Scale, in_turn, meet
 from imgsvc.engine.codec import Codec, Offer, Pass, Work
 from imgsvc.engine.pixels import decoder, inspector, opened, orientation, to_vips
 from imgsvc.engine.recipe import LooksLike, Lossless
@@ -20,8 +21,9 @@ NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 # What libjpeg-turbo and mozjpeg call quality; 420 stands for chroma at half size.
 SCALE_420 = Scale(5, 96, lambda score: round(30 + (score - 40) * 1.0))
-SCALE_444 = Scale(5, 98, lambda score: round(28 + (score - 40) * 1.0))
-NEAREST = 95
+SCALE_444 = Scale(5, 100, lambda score: round(28 + (score - 40) * 1.0))
+SCALE_NEAREST = Scale(95, 100, lambda _: 95)
+NEAREST = 95.0
 
 # From this score on 4:2:0 costs more bytes than it saves, or does not get there at all.
 FULL_CHROMA_FROM = 84.0
@@ -53,20 +55,28 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def strip(data: bytes) -> bytes:
     """The same pixels without metadata; the profile, Adobe's colour marker and a bare orientation tag stay."""
-    kept = [b"\xff\xd8"]
+    head, kept = [b"\xff\xd8"], []
+    for marker, segment in segments(data):
+        if marker == APP0 and segment[4:9] == b"JFIF\0":
+            head.append(b"\xff\xe0\0\x10" + segment[4:16] + b"\0\0")
+        elif _shown(marker, segment):
+            kept.append(segment)
     with opened(data, ("JPEG",)) as image:
         turn = orientation(image)
     if turn > 1:
         exif = Image.Exif()
         exif[0x0112] = turn
         body = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
-        kept.append(b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
-    for marker, segment in segments(data):
-        profile = marker == APP2 and segment[4:16] == b"ICC_PROFILE\0"
-        sealed = marker == COM and segment[4:].startswith(SEAL)
-        if profile or sealed or marker == APP14 or not (APP0 <= marker <= APP15 or marker == COM):
-            kept.append(segment)
-    return b"".join(kept)
+        head.append(b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
+    return b"".join(head + kept)
+
+
+def _shown(marker: int, segment: bytes) -> bool:
+    if marker == APP2:
+        return segment[4:16] == b"ICC_PROFILE\0"
+    if marker == COM:
+        return segment[4:].startswith(SEAL)
+    return marker == APP14 or not APP0 <= marker <= APP15
 
 
 def sealed(data: bytes) -> str:
@@ -106,23 +116,31 @@ def encode(work: Work, quality: int, full_chroma: bool) -> bytes:
     return saved
 
 
-def half_chroma(work: Work) -> Offer | None:
-    if isinstance(work.goal, LooksLike) and work.goal.score > HALF_CHROMA_UP_TO and not work.picture.gray:
-        return None
-    return meet(work, lambda quality: encode(work, quality, full_chroma=False), SCALE_420)
+def lossy(work: Work) -> Offer | None:
+    """Chroma at half size where that reaches the promised score, at full size else, and both in between."""
+    score = work.goal.score if isinstance(work.goal, LooksLike) else 0.0
 
+    def half() -> Offer | None:
+        return meet(work, lambda quality: encode(work, quality, full_chroma=False), SCALE_420)
 
-def full_chroma(work: Work) -> Offer | None:
-    if work.picture.gray or not (isinstance(work.goal, LooksLike) and work.goal.score >= FULL_CHROMA_FROM):
-        return None
-    return meet(work, lambda quality: encode(work, quality, full_chroma=True), SCALE_444)
+    def full() -> Offer | None:
+        return meet(work, lambda quality: encode(work, quality, full_chroma=True), SCALE_444)
+
+    if work.picture.gray:
+        return half()
+    if score < FULL_CHROMA_FROM:
+        return in_turn(work, half, full)
+    if score <= HALF_CHROMA_UP_TO and (offer := half()):
+        work.show(offer)
+    return full()
 
 
 def nearest(work: Work) -> Offer | None:
-    """A conversion cannot keep every pixel in a JPEG: full chroma at a quality whose loss nobody sees."""
+    """A conversion cannot keep every pixel in a JPEG: full chroma, at a quality whose loss nobody sees."""
     if work.data is not None or not isinstance(work.goal, Lossless):
         return None
-    return Offer(encode(work, NEAREST, full_chroma=True))
+    wanted = replace(work, goal=LooksLike(NEAREST), show=lambda _: None)
+    return meet(wanted, lambda quality: encode(work, quality, full_chroma=True), SCALE_NEAREST)
 
 
 CODEC = Codec(
@@ -134,11 +152,9 @@ CODEC = Codec(
     passes=(
         Pass("mozjpeg-lossless", rewrite),
         Pass("nearest", nearest),
-        Pass("mozjpeg-420", half_chroma, lossy=True),
-        Pass("mozjpeg-444", full_chroma, lossy=True),
+        Pass("mozjpeg", lossy, lossy=True),
     ),
     alpha=False,
-    lossy=True,
     safe=strip,
     sealed=sealed,
     seal=seal,

@@ -25,7 +25,8 @@ PALETTE = Scale(2, 100, lambda score: round(score))
 # oxipng's levels: a pass gets the quick one, only the winner the thorough one.
 QUICK, THOROUGH = 2, 4
 SECONDS_A_PIXEL = 5e-6
-ZOPFLI_PIXELS, ZOPFLI_ROUNDS, ZOPFLI_SECONDS = 50_000, 15, 8.0
+ZOPFLI_PIXELS, ZOPFLI_ROUNDS, ZOPFLI_SECONDS = 65_536, 15, 5.0
+FILTERS = [oxipng.RowFilter.Brute]
 KEEP = oxipng.StripChunks.none()
 
 
@@ -118,7 +119,9 @@ def polish(work: Work, data: bytes) -> bytes:
     best = min(data, oxipng.optimize_from_memory(data, level=THOROUGH, strip=KEEP), key=len)
     if pixels <= ZOPFLI_PIXELS and work.budget.allows(ZOPFLI_SECONDS):
         zopfli = oxipng.Deflaters.zopfli(ZOPFLI_ROUNDS)
-        best = min(best, oxipng.optimize_from_memory(best, level=THOROUGH, strip=KEEP, deflate=zopfli), key=len)
+        best = min(
+            best, oxipng.optimize_from_memory(best, level=0, filter=FILTERS, strip=KEEP, deflate=zopfli), key=len
+        )
     return best
 
 

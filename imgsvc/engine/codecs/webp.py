@@ -13,18 +13,20 @@ from imgsvc.engine.aim import Scale, meet
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Work
 from imgsvc.engine.graphics import is_graphic
-from imgsvc.engine.pixels import check, decoder, inspector, to_vips
+from imgsvc.engine.pixels import check, decoder, inspector, opened, orientation, to_vips
 from imgsvc.engine.recipe import Lossless
 from imgsvc.errors import BadPicture
 
 SEAL = b"iSVC"
+LOSSY_FRAME = (b"VP8 ", b"ALPH")
 ICC, ALPHA, EXIF, XMP, MOVES = 0x20, 0x10, 0x08, 0x04, 0x02
 
 LOSSY = Scale(0, 100, lambda score: round(35 + (score - 50) * 1.2))
 # libwebp's near-lossless levels: 100 keeps everything, each 20 less drops one more low bit where it is unseen.
 NEAR_LEVELS = (0, 20, 40, 60, 80)
 NEAR = Scale(0, len(NEAR_LEVELS) - 1, lambda score: 0 if score < 85 else 2)
-LOSSLESS_PIXELS = 600_000
+SECONDS_A_PIXEL = 5e-6
+SMALL_PIXELS = 64 * 64
 
 
 def sniff(data: bytes) -> bool:
@@ -69,12 +71,19 @@ def inspect(data: bytes, limits: Limits) -> Info:
 
 
 def strip(data: bytes) -> bytes:
-    """The same picture without EXIF, XMP and unknown chunks. The profile stays, and EXIF where it turns the picture."""
+    """The same picture without EXIF, XMP and unknown chunks; the profile and a bare orientation tag stay."""
     known = {b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L", SEAL}
     parts = [(kind, body) for kind, body in chunks(data) if kind in known]
-    if not parts or parts[0][0] != b"VP8X":
-        return container(parts[:1] or list(chunks(data)))
+    if parts[0][0] != b"VP8X":
+        return container(parts[:1])
     flags = parts[0][1][0] & ~(EXIF | XMP)
+    with opened(data, ("WEBP",)) as image:
+        turn = orientation(image)
+    if turn > 1:
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        parts.append((b"EXIF", exif.tobytes().removeprefix(b"Exif\0\0")))
+        flags |= EXIF
     parts[0] = (b"VP8X", bytes([flags]) + parts[0][1][1:])
     return container(parts)
 
@@ -95,24 +104,23 @@ def seal(data: bytes, words: str) -> bytes:
 
 def exact(work: Work) -> Offer | None:
     """Every pixel, also the colours under full transparency."""
-    if isinstance(work.goal, Lossless):
-        if work.data is not None and (work.picture.converted or b"VP8 " in _kinds(work.data)):
+    if work.data is not None:
+        if work.picture.converted or _is_lossy(work.data):
             return None
-    elif not _worth_lossless(work):
+    elif not (isinstance(work.goal, Lossless) or _drawn(work) or not work.met()):
         return None
     if work.picture.animation:
         return Offer(reel.save(work.picture.animation, "WEBP", lossless=True, quality=60, method=4), 100.0)
     out = BytesIO()
-    hard = work.picture.width * work.picture.height < LOSSLESS_PIXELS and work.budget.allows(10)
-    Image.fromarray(work.picture.pixels).save(
-        out, "WEBP", lossless=True, exact=True, quality=100 if hard else 75, method=6 if hard else 4
-    )
+    hard = work.budget.allows(work.picture.width * work.picture.height * SECONDS_A_PIXEL)
+    effort = {"quality": 90, "method": 6} if hard else {"quality": 75, "method": 4}
+    Image.fromarray(work.picture.pixels).save(out, "WEBP", lossless=True, exact=True, **effort)
     return Offer(out.getvalue(), 100.0)
 
 
 def near(work: Work) -> Offer | None:
     """Low bits dropped where nobody sees them: for drawn pictures, whose edges the lossy mode spoils."""
-    if work.picture.animation or not is_graphic(work.picture.pixels):
+    if work.picture.animation or (work.met() and not _drawn(work)):
         return None
     image = to_vips(work.picture.pixels)
     return meet(
@@ -132,13 +140,13 @@ def lossy(work: Work) -> Offer | None:
     )
 
 
-def _kinds(data: bytes) -> set[bytes]:
-    return {kind for kind, _ in chunks(data)}
+def _is_lossy(data: bytes) -> bool:
+    return any(kind == b"VP8 " or (kind == b"ANMF" and body[16:20] in LOSSY_FRAME) for kind, body in chunks(data))
 
 
-def _worth_lossless(work: Work) -> bool:
+def _drawn(work: Work) -> bool:
     # A lossless file of a photo is several times larger than any lossy one: it would only take time.
-    small = work.picture.width * work.picture.height <= 64 * 64
+    small = work.picture.width * work.picture.height <= SMALL_PIXELS
     return work.picture.animation is None and (small or is_graphic(work.picture.pixels))
 
 
@@ -149,9 +157,9 @@ CODEC = Codec(
     inspect=inspect,
     decode=decoder("WEBP", frames=True),
     passes=(
-        Pass("lossless", exact),
-        Pass("near-lossless", near, lossy=True),
         Pass("lossy", lossy, lossy=True),
+        Pass("near-lossless", near, lossy=True),
+        Pass("lossless", exact),
     ),
     animation=True,
     safe=strip,
