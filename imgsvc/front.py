@@ -1,0 +1,78 @@
+"""gunicorn inside: serves the app with few workers and many threads, as `imgsvc serve` starts it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from imgsvc.app import create_app
+from imgsvc.observe import Log
+from imgsvc.settings import Settings
+
+GRACE = 5
+"""Seconds beyond the deadline of a picture that a stopping worker waits for its answers."""
+KEEP_ALIVE = 15
+
+
+class Front(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
+    """gunicorn's own way to be embedded: it asks for options and for the app, once in each worker after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in options(self.settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return create_app(self.settings)
+
+
+class Lines(logging.Handler):
+    """Makes what gunicorn says lines of our log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self.log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "error" if record.levelno > logging.ERROR else record.levelname.lower()
+        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
+        self.log.write("server", level=level, pid=record.process, message=record.getMessage(), traceback=trace)
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """gunicorn's settings for ours; the worker class is always gthread."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return {
+        "bind": f"{host}:{settings.port}",
+        "worker_class": "gthread",
+        "workers": settings.worker_processes,
+        "threads": settings.threads,
+        "graceful_timeout": int(settings.deadline) + GRACE,
+        "keepalive": KEEP_ALIVE,
+        "proc_name": "imgsvc",
+        "loglevel": settings.log_level,
+        "logconfig_dict": logging_to(Log(settings.log_level)),
+        # Its default is one fixed path in the home folder, which a container's user may not have.
+        "control_socket_disable": True,
+    }
+
+
+def logging_to(log: Log) -> dict[str, Any]:
+    """Python's logging set up so that all of it ends in `log`."""
+    ours = {"handlers": ["lines"], "level": log.level.upper(), "propagate": False}
+    return {
+        "handlers": {"lines": {"()": Lines, "log": log}},
+        "formatters": {},
+        "loggers": {"gunicorn.error": ours},
+        "root": {"handlers": ["lines"], "level": "WARNING"},
+    }
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM, SIGINT or SIGQUIT; SIGTERM lets running answers end first. Ends the process."""
+    Front(settings).run()

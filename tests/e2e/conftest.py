@@ -1,0 +1,171 @@
+"""A real server for real clients: `imgsvc serve` with three workers, and a key made by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+WORKERS = 3
+START_SECONDS = 60
+STOP_SECONDS = 60
+LIMITS = ("--max-bytes", str(32 * 1024 * 1024), "--max-width", "4000", "--max-height", "4000")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `said` is the file its output goes to."""
+
+    process: subprocess.Popen[bytes]
+    instance: Path
+    port: int
+    key: str
+    said: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.url}/api/v1/optimize"
+
+    def post(self, image: bytes, **form: str) -> requests.Response:
+        return requests.post(
+            self.endpoint, headers={"X-API-Key": self.key}, files={"image": image}, data=form, timeout=120
+        )
+
+    def link(self, image: bytes, **form: str) -> str:
+        """The address of a fresh download link."""
+        answer = self.post(image, response="json", **form)
+        assert answer.status_code == 200, answer.text
+        return self.url + answer.json()["download_url"]
+
+    def workers(self) -> list[int]:
+        return children(self.process.pid)
+
+    def helpers(self) -> list[int]:
+        return [helper for worker in self.workers() for helper in children(worker)]
+
+
+def children(pid: int) -> list[int]:
+    """The living child processes of a process, from /proc."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue
+            if int(parent) == pid and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def environment(instance: Path, port: int) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("IMGSVC_")}
+    ours = {"INSTANCE": instance, "PORT": port, "WORKERS": WORKERS, "THREADS": 16, "LEASE_SECONDS": 5}
+    return plain | {f"IMGSVC_{name}": str(value) for name, value in ours.items()}
+
+
+def imgsvc(*arguments: str, env: dict[str, str], **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "imgsvc.cli", *arguments]
+    return subprocess.run(command, env=env, cwd=ROOT, check=True, capture_output=True, text=True, **options)
+
+
+@contextmanager
+def serving(folder: Path, *command: str) -> Iterator[Server]:
+    """A server started as `python -m COMMAND` in the checkout, stopped by SIGTERM; PORT stands for its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = environment(folder / "instance", port)
+    said = folder / "said"
+    with said.open("wb") as out:
+        words = [word.replace("PORT", str(port)) for word in command or ("imgsvc.cli", "serve")]
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words], env=env, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        wait(lambda: up(port), START_SECONDS, said)
+        key = json.loads(imgsvc("keys", "create", "e2e", "--json", *LIMITS, env=env).stdout)["key"]
+        yield Server(process, folder / "instance", port, key, said)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def up(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def wait(true: Callable[[], bool], seconds: float, said: Path | None = None) -> None:
+    """Returns when it is true; fails when it is not within that time."""
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            pytest.fail(said.read_text(errors="replace")[-4000:] if said else "not true in time")
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server that all tests share."""
+    with serving(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[[], Any]:
+    """Starts a server of the test's own, as a context; the words are a command other than `imgsvc.cli serve`."""
+    return lambda *command: serving(tmp_path, *command)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    return wait
+
+
+@pytest.fixture(scope="session")
+def living() -> Callable[[int], bool]:
+    """Whether a process is there and no zombie."""
+
+    def alive(pid: int) -> bool:
+        try:
+            return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    return alive
+
+
+@pytest.fixture(scope="session")
+def grainy() -> bytes:
+    """A PNG of over 1 MB that stays over 1 MB when no pixel may change: noise from a fixed seed."""
+    sides = (700, 600)
+    out = BytesIO()
+    Image.frombytes("RGB", sides, random.Random(1).randbytes(3 * sides[0] * sides[1])).save(out, "PNG")
+    return out.getvalue()
