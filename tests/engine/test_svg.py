@@ -120,6 +120,12 @@ def test_own_size_with_a_fraction_is_not_scaled() -> None:
     assert edge.pixels[4, 19:21, 3].tolist() == [255, 0]
 
 
+def test_units_count_inside_too() -> None:
+    inch = CODEC.decode(svg('<rect width=".25in" height="18pt" fill="red"/>'), None).pixels[..., 3]
+    assert inch[12].tolist() == [255] * 24 + [0] * 16
+    assert inch[:, 12].tolist() == [255] * 24 + [0] * 16
+
+
 def test_text_is_drawn_with_the_font_that_ships_along() -> None:
     def words(family: str) -> np.ndarray:
         text = f'<text x="2" y="28" font-size="24" font-family="{family}">Äжq</text>'
@@ -208,8 +214,8 @@ def test_alike() -> None:
         return parse(svg(f'<rect x="5" y="5" width="{width}" height="9" fill="red"/>', attributes))
 
     assert alike(wide(9), wide(9.0), exact=True)
-    assert alike(wide(9), wide(9.002), exact=False)
-    assert not alike(wide(9), wide(9.002), exact=True)
+    assert alike(wide(9), wide(9.02), exact=False)
+    assert not alike(wide(9), wide(9.02), exact=True)
     assert not alike(wide(9), wide(9.3), exact=False)
     assert not alike(wide(9), wide(9, 'width="80" height="80"'), exact=False)
 

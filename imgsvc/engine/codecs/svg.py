@@ -83,6 +83,7 @@ def draw(root: Node, size: tuple[int, int]) -> Pixels:
         png = resvg_py.svg_to_bytes(
             svg_string=write(_sized(root, *size)),
             languages=["en"],
+            dpi=96,
             font_dirs=[str(files("fontpkg_noto_sans") / "files")],
             font_family=FAMILY,
             serif_family=FAMILY,
