@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 # A search ends when it has used this share of the seconds left: other passes and the answer need theirs.
 SHARE = 0.6
+# Points above the promise that no even scale gives: the picture is small, or its palette.
+JUMP = 4.0
 # What sealing may add to a file.
 SEAL_ROOM = 48
 
@@ -27,6 +29,8 @@ class Scale:
     hi: int
     guess: Callable[[float], int]
     """Where a promised score (0..100) is usually reached."""
+    slope: float = 0.7
+    """By how much the score rises with each step thereabouts."""
 
     def at(self, quality: int) -> int:
         """A quality of 1..100 on this scale."""
@@ -43,7 +47,9 @@ def meet(work: Work, encode: Callable[[int], bytes], scale: Scale) -> Offer | No
         case Fixed(quality):
             return Offer(encode(scale.at(quality)))
         case LooksLike(score):
-            found = smallest(probes.score, score, scale.lo, scale.hi, scale.guess(score), probes.enough)
+            found = smallest(
+                probes.score, score, scale.lo, scale.hi, scale.guess(score), probes.enough, scale.slope, JUMP
+            )
             return Offer(probes.files[found.at], found.value)
         case Under(size):
             highest = smallest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -82,8 +83,12 @@ class Work:
     budget: Budget
     judge: Callable[[bytes], float]
     """The SSIMULACRA2 score of an encoded file against `picture`; for an animation of its worst sampled frame."""
+    read: Callable[[bytes], Picture]
+    """Decodes a file of the format being written."""
     show: Callable[[Offer], None] = lambda _: None
     """Takes a finished file on the way to a better one, so that there is an answer when time runs out."""
+    least: Callable[[], float] = lambda: math.inf
+    """Bytes of the best file so far."""
     met: Callable[[], bool] = lambda: False
     """Whether some file so far keeps the promise; the upload itself does where format and size are kept."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -97,6 +98,10 @@ class Contest:
         if self.best is not None:
             self.best = replace(self.best, offer=offer)
             self.better(self.best)
+
+    def least(self) -> float:
+        """Bytes of the best so far."""
+        return len(self.best.offer.data) if self.best else math.inf
 
     def met(self) -> bool:
         """Whether the best so far keeps the promise."""

@@ -104,7 +104,11 @@ def _try(
         if covers(target.sealed(data), goal):
             return
     fitted = _fitted(picture, target)
-    judge = Judge(fitted).reader(lambda made: target.decode(made, None))
+
+    def read(made: bytes) -> Picture:
+        return target.decode(made, None)
+
+    judge = Judge(fitted).reader(read)
     wanted = _lossless_if_it_fits(goal, data, kept)
     for offered in target.passes:
         name = f"{target.name}.{offered.name}"
@@ -112,16 +116,19 @@ def _try(
         def show(offer: Offer, name: str = name) -> None:
             contest.enter(Entry(target, seal(target, offer, goal), name), kept)
 
-        work = Work(data if kept else None, fitted, wanted, budget, judge, show, contest.met)
+        work = Work(data if kept else None, fitted, wanted, budget, judge, read, show, contest.least, contest.met)
         contest.note(_run(offered, name, work, contest, show))
-    _polish(target, contest, Work(None, fitted, wanted, budget, judge))
+    _polish(target, contest, Work(None, fitted, wanted, budget, judge, read))
 
 
 def _polish(target: Codec, contest: Contest, work: Work) -> None:
     best = contest.best
     if best is None or best.codec is not target or work.budget.left <= 0:
         return
-    polished = target.polish(work, best.offer.data)
+    try:
+        polished = target.polish(work, best.offer.data)
+    except Exception:  # noqa: BLE001 - the winner may be the upload itself, with faults its decoder passes over
+        return
     if len(polished) < len(best.offer.data):
         contest.replace(Offer(polished, best.offer.score))
 

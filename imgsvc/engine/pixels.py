@@ -77,6 +77,9 @@ def decoder(*formats: str, frames: bool = False) -> Callable[[bytes, Resize | No
 
     def decode(data: bytes, box: Resize | None) -> Picture:
         with decoding(), opened(data, formats) as image:
+            if image.format == "PNG":
+                # Pillow would do it while it looks for an orientation, where errors are passed over.
+                image.load()
             first, count = _frames(image) if frames else (0, 1)
             if count > 1:
                 return _moving(data, formats, first, count, image, box)

@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import tinycss2  # type: ignore[import-untyped]
+import tinycss2
 from PIL import Image
 from py_svg_hush import filter_svg
 

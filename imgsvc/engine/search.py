@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,10 @@ class Found:
 
 # The first steps use the guess's neighbourhood: a wider one wastes probes, a narrower one misses the target.
 FIRST_STRIDE = 8
+# A value this share of one step above the target ends the search: the next lower x would almost surely miss.
+CLOSE = 0.7
+# How many x right below a jump are tried, and about how many spread over all that is below.
+BEYOND = 4
 
 
 def smallest(
@@ -26,14 +31,40 @@ def smallest(
     hi: int,
     guess: int,
     stop: Callable[[], bool] = lambda: False,
+    slope: float = 0.0,
+    far: float = math.inf,
 ) -> Found:
     """The smallest x of lo..hi with value(x) >= target, where value grows with x but for a little noise.
 
     Interpolates between the nearest probes on either side of the target and falls back to halving, so a smooth
-    scale takes three to five probes. Ends early when `stop()` says so or when the slope tells that the next lower
-    x would miss. Where even `hi` misses, the answer is `hi` and not good.
+    scale takes three to five probes, and one to three where the guess is good and `slope`, the rise of the value
+    from one x to the next, is known. Ends early when `stop()` says so or when the slope tells that the next lower
+    x would miss. Where even `hi` misses, the answer is `hi` and not good. An answer more than `far` above the
+    target tells of a jump in the scale, where the order is easily broken: some lower x are tried as well.
     """
     seen: dict[int, float] = {}
+    found = _bracketed(seen, value, target, lo, hi, guess, stop, slope)
+    if found.good and found.value - target > far:
+        near = range(max(lo, found.at - BEYOND), found.at)
+        spread = range(lo, found.at, max(1, (found.at - lo) // BEYOND))
+        for x in sorted({*near, *spread}, reverse=True):
+            if x not in seen and not stop():
+                seen[x] = value(x)
+        best = min(x for x in seen if seen[x] >= target)
+        return Found(best, seen[best], good=True)
+    return found
+
+
+def _bracketed(
+    seen: dict[int, float],
+    value: Callable[[int], float],
+    target: float,
+    lo: int,
+    hi: int,
+    guess: int,
+    stop: Callable[[], bool],
+    slope: float,
+) -> Found:
     x = min(max(guess, lo), hi)
     while True:
         seen[x] = value(x)
@@ -42,21 +73,19 @@ def smallest(
         below, above = max(bad, default=lo - 1), min(good, default=hi + 1)
         if above > hi and below >= hi:
             return Found(hi, seen[hi], good=False)
-        if above <= lo or (above <= hi and (above - below <= 1 or _next_misses(seen, below, above, target))):
+        if above <= lo or (above <= hi and (above - below <= 1 or _next_misses(seen, below, above, target, slope))):
             return Found(above, seen[above], good=True)
         if stop():
             best = above if above <= hi else max(seen, key=lambda p: seen[p])
             return Found(best, seen[best], good=above <= hi)
-        x = _next(seen, target, below, above, lo, hi)
+        x = _next(seen, target, below, above, lo, hi, slope)
 
 
-def _next(seen: dict[int, float], target: float, below: int, above: int, lo: int, hi: int) -> int:
+def _next(seen: dict[int, float], target: float, below: int, above: int, lo: int, hi: int, slope: float) -> int:
     if below < lo:
-        step = _reach(seen, above, target) if len(seen) > 1 else FIRST_STRIDE
-        return max(lo, above - step)
+        return max(lo, above - _reach(seen, above, target, slope))
     if above > hi:
-        step = _reach(seen, below, target) if len(seen) > 1 else FIRST_STRIDE
-        return min(hi, below + step)
+        return min(hi, below + _reach(seen, below, target, slope))
     rise = seen[above] - seen[below]
     share = (target - seen[below]) / rise if rise > 0 else 0.5
     if len(seen) > 4:
@@ -69,14 +98,18 @@ def _slope(seen: dict[int, float]) -> float:
     return max((seen[last] - seen[first]) / (last - first), 0.0) if last > first else 0.0
 
 
-def _reach(seen: dict[int, float], edge: int, target: float) -> int:
-    slope = _slope(seen)
-    straight = abs(seen[edge] - target) / slope if slope > 0 else FIRST_STRIDE * len(seen)
-    return max(1, round(straight * 1.1), FIRST_STRIDE // 2 * (len(seen) - 1))
+def _reach(seen: dict[int, float], edge: int, target: float, slope: float) -> int:
+    """How far beyond the edge the target seems to lie, a little more, so that it is between two probes next."""
+    if len(seen) == 1 and slope <= 0:
+        return FIRST_STRIDE
+    rise = _slope(seen) if len(seen) > 1 else slope
+    if slope > 0:
+        rise = min(max(rise, slope / 2), slope * 2)
+    straight = abs(seen[edge] - target) / rise if rise > 0 else FIRST_STRIDE * len(seen)
+    least = 1 if slope > 0 else FIRST_STRIDE // 2 * (len(seen) - 1)
+    return max(round(straight + 0.3 * len(seen)), least, 1)
 
 
-def _next_misses(seen: dict[int, float], below: int, above: int, target: float) -> bool:
-    if below not in seen:
-        return False
-    slope = (seen[above] - seen[below]) / (above - below)
-    return seen[above] - target < 0.5 * slope
+def _next_misses(seen: dict[int, float], below: int, above: int, target: float, slope: float) -> bool:
+    rise = (seen[above] - seen[below]) / (above - below) if below in seen else slope
+    return rise > 0 and seen[above] - target < CLOSE * rise

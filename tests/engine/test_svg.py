@@ -172,7 +172,14 @@ def test_odd_but_honest_files_are_drawn(data: bytes) -> None:
 
 def minified(data: bytes, exact: bool = False) -> bytes:
     goal = Lossless() if exact else LooksLike(70.0)
-    work = Work(data, CODEC.decode(data, None), goal, Budget(), judge=lambda _: 100.0)
+    work = Work(
+        data,
+        CODEC.decode(data, None),
+        goal,
+        Budget(),
+        judge=lambda _: 100.0,
+        read=lambda made: CODEC.decode(made, None),
+    )
     offer = CODEC.passes[0].run(work)
     assert offer is not None
     assert offer.score == 100.0
@@ -230,7 +237,14 @@ def test_the_viewbox_stays() -> None:
 
 
 def test_no_offer_for_a_conversion() -> None:
-    work = Work(None, CODEC.decode(PLAIN, None), LooksLike(70.0), Budget(), judge=lambda _: 100.0)
+    work = Work(
+        None,
+        CODEC.decode(PLAIN, None),
+        LooksLike(70.0),
+        Budget(),
+        judge=lambda _: 100.0,
+        read=lambda made: CODEC.decode(made, None),
+    )
     assert CODEC.passes[0].run(work) is None
 
 

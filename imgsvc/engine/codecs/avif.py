@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 
 from PIL import AvifImagePlugin, Image
@@ -14,7 +15,8 @@ from imgsvc.engine.aim import Scale, in_turn, meet
 from imgsvc.engine.codec import Codec, Offer, Pass, Picture, Work
 from imgsvc.engine.hdr import is_hdr, to_sdr
 from imgsvc.engine.pixels import decoder, inspector, picture, to_vips
-from imgsvc.engine.recipe import LooksLike, Lossless, Resize
+from imgsvc.engine.recipe import Lossless, Resize
+from imgsvc.engine.trial import Setting, best_of
 
 # Pillow and pillow-avif-plugin both register "AVIF" and the later import wins; sorted, these leave it to the latter.
 PLUGINS = (AvifImagePlugin, PillowAvif)
@@ -23,11 +25,11 @@ SEAL = b"imgsvc "
 BRANDS = {b"avif", b"avis"}
 METADATA_ITEMS = {b"Exif", b"mime"}
 
-QUALITY = Scale(1, 99, lambda score: round(22 + (score - 40) * 1.05))
+QUALITY = Scale(1, 99, lambda score: round(48 + (score - 70) * 1.3), slope=0.6)
 # Seconds a megapixel takes at each of aom's speeds; a still gets the slowest that its time allows.
-SPEEDS = ((6, 0.8), (8, 0.25), (10, 0.1))
-PROBES = 5
-FULL_CHROMA_FROM = 88.0
+SPEEDS = ((5, 2.0), (6, 0.8), (8, 0.25), (10, 0.1))
+PROBES = 6
+TUNE = {"tune": "ssimulacra2"}
 NEAREST = 98
 
 
@@ -147,27 +149,36 @@ def speed(work: Work) -> int:
 
 
 def lossy(work: Work) -> Offer | None:
-    """Chroma at half size where that reaches the promised score, at full size else."""
+    """Chroma at half size where that is smaller or enough, at full size else."""
     if work.data is not None and is_hdr(work.data):
         return None
     picked = speed(work)
-
-    def at(subsampling: str) -> Callable[[], Offer | None]:
-        return lambda: meet(work, lambda quality: encode(work, quality, picked, subsampling), QUALITY)
-
-    if work.picture.gray:
-        return at("4:0:0")()
-    demanding = isinstance(work.goal, LooksLike) and work.goal.score >= FULL_CHROMA_FROM
-    return at("4:4:4")() if demanding else in_turn(work, at("4:2:0"), at("4:4:4"))
-
-
-def encode(work: Work, quality: int, picked: int, subsampling: str) -> bytes:
-    options = {"codec": "aom", "speed": picked, "max_threads": 1, "subsampling": subsampling, "autotiling": False}
+    half, full = setting(picked, "4:2:0"), setting(picked, "4:4:4")
     if work.picture.animation:
-        return reel.save(work.picture.animation, "AVIF", quality=quality, **options)
+        return in_turn(work, *(lambda s=s: meet(work, partial(s.encode, work.picture), s.scale) for s in (half, full)))
+    if work.picture.gray:
+        return best_of(work, (setting(picked, "4:0:0"),))
+    return best_of(work, (half, full)) or meet(work, partial(full.encode, work.picture), full.scale)
+
+
+def setting(picked: int, subsampling: str) -> Setting:
+    return Setting(subsampling, lambda picture, quality: encode(picture, quality, picked, subsampling), QUALITY)
+
+
+def encode(picture: Picture, quality: int, picked: int, subsampling: str) -> bytes:
+    options = {
+        "codec": "aom",
+        "speed": picked,
+        "max_threads": 1,
+        "subsampling": subsampling,
+        "autotiling": False,
+        "quality": quality,
+    }
+    if picture.animation:
+        return reel.save(picture.animation, "AVIF", **options)
     out = BytesIO()
-    pixels = work.picture.pixels
-    Image.fromarray(pixels[..., 0] if work.picture.gray else pixels).save(out, "AVIF", quality=quality, **options)
+    pixels = picture.pixels[..., 0] if picture.gray else picture.pixels
+    Image.fromarray(pixels).save(out, "AVIF", advanced=TUNE, **options)
     return out.getvalue()
 
 
@@ -183,7 +194,7 @@ def nearest(work: Work) -> Offer | None:
     """No encoder here writes a lossless sequence; this is the least loss there is."""
     if work.data is not None or not isinstance(work.goal, Lossless) or not work.picture.animation:
         return None
-    return Offer(encode(work, NEAREST, speed(work), "4:4:4"))
+    return Offer(encode(work.picture, NEAREST, speed(work), "4:4:4"))
 
 
 CODEC = Codec(

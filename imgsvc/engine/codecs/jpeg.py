@@ -10,24 +10,38 @@ from dataclasses import replace
 import mozjpeg_lossless_optimization as mozjpeg
 from PIL import Image
 
-from imgsvc.engine.aim import Scale, in_turn, meet
-from imgsvc.engine.codec import Codec, Offer, Pass, Work
+from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.apart import apart
+from imgsvc.engine.budget import Limits
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
+from imgsvc.engine.graphics import is_graphic
 from imgsvc.engine.pixels import decoder, inspector, opened, orientation, to_vips
 from imgsvc.engine.recipe import LooksLike, Lossless
+from imgsvc.engine.trial import Setting, best_of
+from imgsvc.errors import BadPicture, TooManyPixels
 
 SEAL = b"imgsvc "
 EOI, SOS, COM, APP0, APP2, APP14, APP15 = 0xD9, 0xDA, 0xFE, 0xE0, 0xE2, 0xEE, 0xEF
+# Restart markers and TEM stand alone; no segment begins with them.
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
+# Encoders write up to some dozens of scans; the specification sets no end to them.
+MOST_SCANS = 500
+MOST_SCANNED_PIXELS = 1_000_000_000
+MOST_SEGMENTS = 50_000
+MOST_SKIPPED = 65_536
+
 # What libjpeg-turbo and mozjpeg call quality; 420 stands for chroma at half size.
-SCALE_420 = Scale(5, 96, lambda score: round(30 + (score - 40) * 1.0))
-SCALE_444 = Scale(5, 100, lambda score: round(28 + (score - 40) * 1.0))
+SCALE_420 = Scale(5, 96, lambda score: round(28 + (score - 40)), slope=0.5)
+SCALE_444 = Scale(5, 100, lambda score: round(26 + (score - 40)), slope=0.6)
 SCALE_NEAREST = Scale(95, 100, lambda _: 95)
 NEAREST = 95.0
 
 # From this score on 4:2:0 costs more bytes than it saves, or does not get there at all.
 FULL_CHROMA_FROM = 84.0
 HALF_CHROMA_UP_TO = 90.0
+MOST_LOSSLESS_GAIN = 0.5
 
 
 def sniff(data: bytes) -> bool:
@@ -35,22 +49,49 @@ def sniff(data: bytes) -> bool:
 
 
 def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and whole bytes of each segment, entropy-coded data with its SOS; ends with EOI (ITU-T T.81, B.1)."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        end = at + 2 + struct.unpack_from(">H", data, at + 2)[0]
+    """Marker and whole bytes of each segment, entropy-coded data with its SOS; ends with EOI (ITU-T T.81, B.1).
+
+    Bytes between segments that belong to none are left out, as decoders skip them.
+    """
+    yield from ((marker, data[start:end]) for marker, start, end in places(data))
+    yield EOI, b"\xff\xd9"
+
+
+def places(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, first byte and end of each segment before EOI."""
+    end = 2
+    while (found := MARKER.search(data, end)) and found.start() + 4 <= len(data):
+        start, marker = found.start(), data[found.start() + 1]
+        if marker == EOI:
+            return
+        end = start + 2 + struct.unpack_from(">H", data, start + 2)[0]
         if marker == SOS:
             following = NEXT_MARKER.search(data, end)
             end = following.start() if following else len(data)
-        if marker == EOI:
-            break
-        yield marker, data[at:end]
-        at = end
-    yield EOI, b"\xff\xd9"
+        yield marker, start, end
+
+
+def inspect(data: bytes, limits: Limits) -> Info:
+    """Sides from the header. Every scan costs a walk over the whole picture, however little it holds."""
+    scans = count_scans(data)
+    info = inspector("JPEG")(data, limits)
+    most = min(MOST_SCANS, MOST_SCANNED_PIXELS // max(1, info.width * info.height))
+    if scans > most:
+        raise TooManyPixels(f"image: got {scans} scans, expected at most {most}.")
+    return info
+
+
+def count_scans(data: bytes) -> int:
+    """How many scans there are; BadPicture for more segments, or bytes that belong to none, than any encoder writes."""
+    scans = skipped = 0
+    before = 2
+    for number, (marker, start, end) in enumerate(places(data)):
+        skipped += start - before
+        before = end
+        if number > MOST_SEGMENTS or skipped > MOST_SKIPPED:
+            raise BadPicture("image: got more segments, or bytes outside of any, than a JPEG has.")
+        scans += marker == SOS
+    return scans
 
 
 def strip(data: bytes) -> bytes:
@@ -95,44 +136,69 @@ def seal(data: bytes, words: str) -> bytes:
 
 def rewrite(work: Work) -> Offer | None:
     """The same coefficients in a better order: pixel-exact."""
-    if work.data is None:
+    # Lossless work saves a tenth: where the lossy file is far smaller it cannot win.
+    if work.data is None or work.least() < MOST_LOSSLESS_GAIN * len(work.data):
         return None
-    return Offer(mozjpeg.optimize(strip(work.data), copy=mozjpeg.COPY_MARKERS.ALL), 100.0)
+    plain = strip(work.data)
+    # libjpeg's way with coefficients it cannot write is exit(1), which this binding has left as it is.
+    smaller = apart(lambda: bytes(mozjpeg.optimize(plain, copy=mozjpeg.COPY_MARKERS.ALL)), work.budget)
+    return Offer(smaller, 100.0) if smaller else None
 
 
-def encode(work: Work, quality: int, full_chroma: bool) -> bytes:
-    image = to_vips(work.picture.pixels[..., :1] if work.picture.gray else work.picture.pixels)
+def encode(picture: Picture, quality: int, table: int, full_chroma: bool, draft: bool = False) -> bytes:
+    """mozjpeg's file with one of its quantisation tables (cjpeg's `-quant-table`), chroma at full or half size.
+
+    A draft has the same pixels in scans of the usual order, about 2 % larger.
+    """
+    image = to_vips(picture.pixels[..., :1] if picture.gray else picture.pixels)
     saved: bytes = image.jpegsave_buffer(
         Q=quality,
         optimize_coding=True,
         interlace=True,
         trellis_quant=True,
         overshoot_deringing=True,
-        optimize_scans=True,
-        quant_table=3,
+        optimize_scans=not draft,
+        quant_table=table,
         subsample_mode="off" if full_chroma else "on",
         keep="none",
     )
     return saved
 
 
+def setting(table: int, full_chroma: bool) -> Setting:
+    name = f"{table} {'full' if full_chroma else 'half'}"
+    scale = SCALE_444 if full_chroma else SCALE_420
+    return Setting(
+        name,
+        lambda picture, quality: encode(picture, quality, table, full_chroma),
+        scale,
+        draft=lambda picture, quality: encode(picture, quality, table, full_chroma, draft=True),
+    )
+
+
 def lossy(work: Work) -> Offer | None:
-    """Chroma at half size where that reaches the promised score, at full size else, and both in between."""
+    """Chroma at half size where that reaches the promised score, at full size else; the table by trial."""
     score = work.goal.score if isinstance(work.goal, LooksLike) else 0.0
-
-    def half() -> Offer | None:
-        return meet(work, lambda quality: encode(work, quality, full_chroma=False), SCALE_420)
-
-    def full() -> Offer | None:
-        return meet(work, lambda quality: encode(work, quality, full_chroma=True), SCALE_444)
-
+    half = tuple(setting(table, full_chroma=False) for table in tables(score))
+    full = tuple(setting(table, full_chroma=True) for table in tables(score))
     if work.picture.gray:
-        return half()
-    if score < FULL_CHROMA_FROM:
-        return in_turn(work, half, full)
-    if score <= HALF_CHROMA_UP_TO and (offer := half()):
-        work.show(offer)
-    return full()
+        return best_of(work, half)
+    if score > HALF_CHROMA_UP_TO:
+        return best_of(work, full) or meet(work, lambda quality: encode(work.picture, quality, 2, True), SCALE_444)
+    if score >= FULL_CHROMA_FROM or is_graphic(work.picture.pixels):
+        half += full[:2]
+    return (
+        best_of(work, half)
+        or best_of(work, full)
+        or meet(work, lambda quality: encode(work.picture, quality, 2, True), SCALE_444)
+    )
+
+
+def tables(score: float) -> tuple[int, ...]:
+    """mozjpeg's tables that win at such scores, the likeliest first: 2 MS-SSIM tuned, 4 Klein, Silverstein and
+    Carney, 5 Watson, Taylor and Borthwick, 6 Ahumada, Watson and Peterson, 8 Peterson, Ahumada and Watson.
+    """
+    return (2, 5, 4, 6) if score < 78 else (2, 8, 5)
 
 
 def nearest(work: Work) -> Offer | None:
@@ -140,19 +206,19 @@ def nearest(work: Work) -> Offer | None:
     if work.data is not None or not isinstance(work.goal, Lossless):
         return None
     wanted = replace(work, goal=LooksLike(NEAREST), show=lambda _: None)
-    return meet(wanted, lambda quality: encode(work, quality, full_chroma=True), SCALE_NEAREST)
+    return meet(wanted, lambda quality: encode(work.picture, quality, 2, full_chroma=True), SCALE_NEAREST)
 
 
 CODEC = Codec(
     name="jpg",
     mime="image/jpeg",
     sniff=sniff,
-    inspect=inspector("JPEG"),
+    inspect=inspect,
     decode=decoder("JPEG"),
     passes=(
+        Pass("mozjpeg", lossy, lossy=True),
         Pass("mozjpeg-lossless", rewrite),
         Pass("nearest", nearest),
-        Pass("mozjpeg", lossy, lossy=True),
     ),
     alpha=False,
     safe=strip,

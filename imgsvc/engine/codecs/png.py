@@ -7,21 +7,30 @@ import zlib
 from collections.abc import Iterator
 from io import BytesIO
 
+import numpy as np
 import oxipng
 from PIL import Image
 
 from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, meet
-from imgsvc.engine.codec import Codec, Offer, Pass, Work
-from imgsvc.engine.pixels import decoder, inspector, opened, orientation, to_vips
+from imgsvc.engine.budget import Limits
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Work
+from imgsvc.engine.pixels import check, decoder, inspector, opened, orientation, to_vips
+from imgsvc.engine.recipe import LooksLike
+from imgsvc.errors import BadPicture
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # A private chunk that editors must drop when they change the picture: its last letter is upper case (PNG 3, 5.4).
 SEAL = b"imGS"
 SHOWN = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"tRNS", b"acTL", b"fcTL", b"fdAT", SEAL}
 
+MOST_CHUNKS = 65_536
+
 # libvips's palette quality: 100 takes all 256 colours, lower ones as many as the error allows.
 PALETTE = Scale(2, 100, lambda score: round(score))
+# A palette file above this share of the lossless one may lose against fewer levels.
+WORTH_BOTH = 0.3
+LEVELS = Scale(8, 160, lambda score: round(27 * 2 ** ((score - 70) / 15)))
 # oxipng's levels: a pass gets the quick one, only the winner the thorough one.
 QUICK, THOROUGH = 2, 4
 SECONDS_A_PIXEL = 5e-6
@@ -44,6 +53,18 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if kind == b"IEND":
             return
         at += 12 + size
+
+
+def inspect(data: bytes, limits: Limits) -> Info:
+    """Sides and frames as the header tells them, and no more frames in the file than the limits allow."""
+    shown = 0
+    for number, (kind, _) in enumerate(chunks(data)):
+        shown += kind == b"fcTL"
+        if number > MOST_CHUNKS:
+            raise BadPicture(f"image: got a PNG of over {MOST_CHUNKS} chunks, expected fewer.")
+    info = inspector("PNG", frames=True)(data, limits)
+    check(Info(info.width, info.height, max(1, shown)), limits)
+    return info
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -98,10 +119,22 @@ def truecolour(work: Work) -> Offer | None:
     return Offer(oxipng.optimize_from_memory(plain, level=QUICK, strip=KEEP), 100.0)
 
 
-def palette(work: Work) -> Offer | None:
-    """At most 256 colours, error-diffused: as few as the promised score allows."""
+def lossy(work: Work) -> Offer | None:
+    """A palette; fewer levels a channel where 256 colours fall short, or save too little to be sure of."""
     if work.picture.animation:
         return None
+    lossless = work.least()
+    few = palette(work)
+    if few is None or not isinstance(work.goal, LooksLike):
+        return few
+    if (few.score or 0.0) >= work.goal.score and len(few.data) < WORTH_BOTH * lossless:
+        return few
+    work.show(few)
+    return levels(work)
+
+
+def palette(work: Work) -> Offer | None:
+    """At most 256 colours, error-diffused: as few as the promised score allows."""
     image = to_vips(work.picture.pixels)
 
     def encode(quality: int) -> bytes:
@@ -109,6 +142,22 @@ def palette(work: Work) -> Offer | None:
         return strip(saved)
 
     return meet(work, encode, PALETTE)
+
+
+def levels(work: Work) -> Offer | None:
+    """Red, green and blue in fewer steps, evenly spaced and black and white among them: neighbours become equal."""
+    pixels = work.picture.pixels
+
+    def encode(count: int) -> bytes:
+        ramp = np.round(np.arange(256) * (count - 1) / 255) * 255 / (count - 1)
+        coarse = np.array(pixels)
+        coarse[..., :3] = np.round(ramp).astype(np.uint8)[pixels[..., :3]]
+        out = BytesIO()
+        Image.fromarray(coarse).save(out, "PNG", compress_level=6)
+        return out.getvalue()
+
+    found = meet(work, encode, LEVELS)
+    return found and Offer(oxipng.optimize_from_memory(found.data, level=QUICK, strip=KEEP), found.score)
 
 
 def polish(work: Work, data: bytes) -> bytes:
@@ -129,12 +178,12 @@ CODEC = Codec(
     name="png",
     mime="image/png",
     sniff=sniff,
-    inspect=inspector("PNG", frames=True),
+    inspect=inspect,
     decode=decoder("PNG", frames=True),
     passes=(
         Pass("oxipng", rewrite),
         Pass("truecolour", truecolour),
-        Pass("palette", palette, lossy=True),
+        Pass("coarser", lossy, lossy=True),
     ),
     animation=True,
     polish=polish,

@@ -11,17 +11,20 @@ from PIL import Image
 from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, meet
 from imgsvc.engine.budget import Limits
-from imgsvc.engine.codec import Codec, Info, Offer, Pass, Work
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
 from imgsvc.engine.graphics import is_graphic
 from imgsvc.engine.pixels import check, decoder, inspector, opened, orientation, to_vips
 from imgsvc.engine.recipe import Lossless
+from imgsvc.engine.trial import Setting, best_of
 from imgsvc.errors import BadPicture
 
 SEAL = b"iSVC"
+# Chunks that are no frames.
+MOST_CHUNKS = 1000
 LOSSY_FRAME = (b"VP8 ", b"ALPH")
 ICC, ALPHA, EXIF, XMP, MOVES = 0x20, 0x10, 0x08, 0x04, 0x02
 
-LOSSY = Scale(0, 100, lambda score: round(35 + (score - 50) * 1.2))
+LOSSY = Scale(0, 100, lambda score: round(40 + (score - 55) * 1.6) if score < 86 else 90, slope=0.5)
 # libwebp's near-lossless levels: 100 keeps everything, each 20 less drops one more low bit where it is unseen.
 NEAR_LEVELS = (0, 20, 40, 60, 80)
 NEAR = Scale(0, len(NEAR_LEVELS) - 1, lambda score: 0 if score < 85 else 2)
@@ -65,7 +68,11 @@ def canvas(data: bytes) -> Info:
 def inspect(data: bytes, limits: Limits) -> Info:
     first = canvas(data)
     check(first, limits)
-    shown = sum(kind == b"ANMF" for kind, _ in chunks(data))
+    shown = 0
+    for number, (kind, _) in enumerate(chunks(data)):
+        shown += kind == b"ANMF"
+        if number - shown > MOST_CHUNKS:
+            raise BadPicture(f"image: got a WebP of over {MOST_CHUNKS} chunks besides its frames, expected fewer.")
     check(Info(first.width, first.height, max(1, shown)), limits)
     return inspector("WEBP", frames=True)(data, limits)
 
@@ -134,10 +141,25 @@ def lossy(work: Work) -> Offer | None:
     if work.picture.animation:
         animation = work.picture.animation
         return meet(work, lambda quality: reel.save(animation, "WEBP", quality=quality, method=4), LOSSY)
-    image = to_vips(work.picture.pixels)
-    return meet(
-        work, lambda quality: image.webpsave_buffer(Q=quality, effort=5, smart_subsample=True, keep="none"), LOSSY
+    return best_of(work, SETTINGS) or meet(work, lambda quality: deblocked(work.picture, quality), LOSSY)
+
+
+def deblocked(picture: Picture, quality: int) -> bytes:
+    """libwebp at its slowest, chroma sampled for sharp edges, the deblocking filter's strength tried out."""
+    saved: bytes = to_vips(picture.pixels).webpsave_buffer(
+        Q=quality, effort=6, smart_subsample=True, smart_deblock=True, keep="none"
     )
+    return saved
+
+
+def plain(picture: Picture, quality: int) -> bytes:
+    """libwebp at its slowest with chroma averaged: smaller where colour has no sharp edges."""
+    out = BytesIO()
+    Image.fromarray(picture.pixels).save(out, "WEBP", quality=quality, method=6)
+    return out.getvalue()
+
+
+SETTINGS = (Setting("deblocked", deblocked, LOSSY), Setting("plain", plain, LOSSY))
 
 
 def _is_lossy(data: bytes) -> bool:
