@@ -14,7 +14,9 @@ from imgsvc import pages, web
 from imgsvc.dialects import DIALECTS
 from imgsvc.gate import Gate
 from imgsvc.observe import Log
-from imgsvc.sandbox import Pool, sweep
+from imgsvc.pace import Pace
+from imgsvc.room import Room
+from imgsvc.sandbox import Dead, Late, Pool, survey, sweep
 from imgsvc.service import Service
 from imgsvc.settings import Settings, load
 from imgsvc.store.blobs import Blobs
@@ -24,6 +26,8 @@ from imgsvc.upload import ENVELOPE
 
 ABANDONED = 300.0
 """Seconds beyond the deadline after which the folder of a picture has nobody who works in it."""
+FIRST_LOOKS = (1, 2, 4, 8, 16)
+"""Seconds between looks at helpers that have just been started."""
 HERE = Path(__file__).resolve().parent
 
 
@@ -40,10 +44,12 @@ def create_app(
     """
     settings = settings or load()
     log = log or Log(settings.log_level)
-    service = build(settings, pool, clock)
+    service = build(settings, pool, clock, log)
+    if pool is None:
+        tell_fences(service, log)
     gate = Gate(settings, service.database, clock)
     app = bare(settings)
-    web.install(app, log, DIALECTS)
+    web.install(app, log, DIALECTS, Pace(settings.patience))
     app.before_request(once(starter(service, log)))
     for dialect in DIALECTS:
         app.register_blueprint(dialect.routes(service, gate))
@@ -51,16 +57,35 @@ def create_app(
     return app
 
 
-def build(settings: Settings, pool: Pool | None, clock: Callable[[], float]) -> Service:
-    """The service, with its folders made and its database up to date."""
+def build(settings: Settings, pool: Pool | None, clock: Callable[[], float], log: Log | None = None) -> Service:
+    """The service, with its folders made and its database up to date. Helpers that do not start are told to the log."""
     jobs = settings.instance / "jobs"
     jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database)
     database.upgrade()
     # Forked workers must not share the connections that the upgrade used.
     database.close()
-    own = pool or Pool(jobs, helpers=settings.worker_helpers, queue=settings.queue, memory=settings.helper_memory)
-    return Service(settings, database, Blobs(settings.instance / "blobs"), own, clock)
+    own = pool or Pool(
+        jobs,
+        helpers=settings.worker_helpers,
+        queue=settings.queue,
+        memory=settings.helper_memory,
+        report=lambda why: (log or Log()).write("helper does not start", level="error", reason=why),
+    )
+    room = Room(max(settings.upload_memory, settings.max_body + ENVELOPE))
+    return Service(settings, database, Blobs(settings.instance / "blobs"), own, room, clock)
+
+
+def tell_fences(service: Service, log: Log) -> None:
+    """One line that names each fence around the helpers, a warning where one is missing."""
+    jobs = service.settings.instance / "jobs"
+    try:
+        fences = survey(jobs)
+    except (OSError, Dead, Late) as error:
+        log.write("no helper starts", level="error", reason=str(error))
+        return
+    level = "info" if all(fence.up for fence in fences) else "warning"
+    log.write("fences", level=level, **{f.name: f.note if f.up else f"missing: {f.note}" for f in fences})
 
 
 def starter(service: Service, log: Log) -> Callable[[], None]:
@@ -77,6 +102,13 @@ def starter(service: Service, log: Log) -> Callable[[], None]:
         sweep(service.settings.instance / "jobs", older=ABANDONED + service.settings.deadline)
         janitor.start()
         service.start()
+        threading.Thread(target=watch, name="imgsvc-first-looks", daemon=True).start()
+
+    def watch() -> None:
+        # So that the log tells of a broken installation before the first picture does.
+        for seconds in FIRST_LOOKS:
+            time.sleep(seconds)
+            service.pool.load()
 
     return start
 

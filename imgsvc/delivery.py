@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import select
-import struct
-import termios
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 from werkzeug import Request, Response
 
 from imgsvc import names
+from imgsvc.connection import abandon, unsent
 from imgsvc.errors import Forbidden
 from imgsvc.service import Claim, Offer, Service
 
@@ -96,25 +94,18 @@ def underway(connection: Any) -> Callable[[], bool]:
         return lambda: False
     watch = select.poll()
     watch.register(connection, 0)
-    least, until = _unsent(connection), time.monotonic() + STALLED
+    least, until = unsent(connection), time.monotonic() + STALLED
 
     def pending() -> bool:
         nonlocal least, until
-        left = _unsent(connection)
+        left = unsent(connection)
         if not left:
             return False
         if left != least:
             least, until = left, time.monotonic() + STALLED
         if watch.poll(1000 * MOMENT) or time.monotonic() > until:
+            abandon(connection)
             raise ConnectionResetError(errno.ECONNRESET, "the client left before the file had arrived")
         return True
 
     return pending
-
-
-def _unsent(connection: Any) -> int:
-    try:
-        return int(struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0])
-    except OSError:
-        # No such question on this system, or no connection any more, which the next write will tell.
-        return 0

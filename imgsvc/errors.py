@@ -8,14 +8,17 @@
     │   ├── TooManyPixels    413 too_many_pixels      sides, area, frames
     │   ├── UnsupportedKind  415 unsupported_kind     not one of the formats taken
     │   ├── BadPicture       422 bad_picture          damaged, or harmful to its decoder
-    │   └── TooSlow          422 too_slow             not done within the deadline
+    │   ├── TooSlow          422 too_slow             not done within the deadline
+    │   └── SlowUpload       408 slow_upload          the sender took too long
     ├── NotAuthorized        401 not_authorized
     ├── Forbidden            403 forbidden
     ├── NotFound             404 not_found
     ├── WrongMethod          405 wrong_method
     ├── InUse                409 in_use               somebody else holds it; retry_after tells when
     ├── TooManyRequests      429 too_many_requests
+    ├── ClientGone           499 client_gone          nobody waits for the answer; for the log
     ├── Busy                 503 busy                 the queue is full; retry_after tells when
+    │   └── OutOfOrder       503 out_of_order         no helper can be started
     └── StorageFull          507 storage_full
 
 A dialect may answer with another status (its own table decides); it never invents the sentence.
@@ -102,6 +105,12 @@ class TooSlow(InputError):
     sentence = "image: the picture took too long to optimise."
 
 
+class SlowUpload(InputError):
+    status = 408
+    code = "slow_upload"
+    sentence = "image: the upload came too slowly, expected at least 10 kB a second."
+
+
 class NotAuthorized(ImgsvcError):
     status = 401
     code = "not_authorized"
@@ -138,10 +147,21 @@ class TooManyRequests(ImgsvcError):
     sentence = "Too many requests; try again later."
 
 
+class ClientGone(ImgsvcError):
+    status = 499
+    code = "client_gone"
+    sentence = "The client left before its picture was done."
+
+
 class Busy(ImgsvcError):
     status = 503
     code = "busy"
     sentence = "The server is busy; try again shortly."
+
+
+class OutOfOrder(Busy):
+    code = "out_of_order"
+    sentence = "The server cannot optimise pictures right now; whoever runs it can see why."
 
 
 class StorageFull(ImgsvcError):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import resource
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
 from imgsvc.app import create_app
+from imgsvc.lobby import Worker
 from imgsvc.observe import Log
 from imgsvc.settings import Settings
 
 GRACE = 5
 """Seconds beyond the deadline of a picture that a stopping worker waits for its answers."""
 KEEP_ALIVE = 15
+CONNECTIONS = 4000
+"""Connections of one worker; more wait in the system's queue."""
 
 
 class Front(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
@@ -45,13 +49,14 @@ class Lines(logging.Handler):
 
 
 def options(settings: Settings) -> dict[str, Any]:
-    """gunicorn's settings for ours; the worker class is always gthread."""
+    """gunicorn's settings for ours; the workers are gthread with a lobby."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
         "bind": f"{host}:{settings.port}",
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "workers": settings.worker_processes,
         "threads": settings.threads,
+        "worker_connections": CONNECTIONS,
         "graceful_timeout": int(settings.deadline) + GRACE,
         "keepalive": KEEP_ALIVE,
         "proc_name": "imgsvc",
@@ -75,4 +80,13 @@ def logging_to(log: Log) -> dict[str, Any]:
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or SIGQUIT; SIGTERM lets running answers end first. Ends the process."""
+    _allow_files()
     Front(settings).run()
+
+
+def _allow_files() -> None:
+    """Raise the number of open files to what connections may need, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, jsonify, render_template
 
 import imgsvc
+from imgsvc.sandbox import Load
 from imgsvc.service import Service
 
 POLICY = "; ".join(
@@ -46,20 +47,23 @@ def routes(service: Service) -> Blueprint:
     def health() -> Response:
         load = service.health()
         return jsonify(
-            status="ok",
+            status="degraded" if load.trouble else "ok",
             version=imgsvc.__version__,
             database="ok",
             helpers=load.helpers,
             running=load.running,
             waiting=load.waiting,
+            **_notes(load),
+            fences={fence.name: fence.up for fence in load.fences},
         )
 
     @blueprint.get("/ready")
     def ready() -> Response:
         load = service.health()
         free = load.waiting < max(1, settings.queue)
-        response = jsonify(status="ready" if free else "busy")
-        response.status_code = 200 if free else 503
+        status = "degraded" if load.out_of_order else "ready" if free else "busy"
+        response = jsonify(status=status, **_notes(load))
+        response.status_code = 200 if status == "ready" else 503
         return response
 
     @blueprint.get("/robots.txt")
@@ -71,3 +75,7 @@ def routes(service: Service) -> Blueprint:
         return current_app.send_static_file("icon.svg")
 
     return blueprint
+
+
+def _notes(load: Load) -> dict[str, object]:
+    return {"notes": load.trouble} if load.trouble else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import Any, BinaryIO
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
 from imgsvc.engine.result import Result, Step
-from imgsvc.errors import InUse, MissingImage, NotFound, TooManyBytes
+from imgsvc.errors import Busy, InUse, MissingImage, NotFound, OutOfOrder, StorageFull, TooManyBytes
 from imgsvc.gate import Admission
+from imgsvc.room import Room, Share
 from imgsvc.sandbox import Load, Pool
 from imgsvc.settings import Settings
 from imgsvc.store import keys, links
@@ -34,6 +36,7 @@ class Service:
     database: Database
     blobs: Blobs
     pool: Pool
+    room: Room
     clock: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
 
@@ -41,13 +44,29 @@ class Service:
         """Get the helpers ready, so that the first picture need not wait; to be called after any fork."""
         self.pool.start()
 
-    def optimize(self, data: bytes, recipe: Recipe, admission: Admission) -> Result:
-        """The picture as the recipe wants it; InputError for what cannot be used, Busy when there is no room."""
+    def expect(self) -> Share:
+        """Room for an upload, asked for before its body is read: StorageFull, or Busy when all places are taken."""
+        if shutil.disk_usage(self.settings.instance).free < self.settings.disk_reserve:
+            raise StorageFull
+        load = self.pool.load()
+        if load.out_of_order:
+            raise OutOfOrder(retry_after=load.retry_after)
+        if load.running >= load.helpers and load.waiting >= self.settings.queue:
+            raise Busy(retry_after=load.retry_after)
+        return self.room.share()
+
+    def optimize(
+        self, data: bytes, recipe: Recipe, admission: Admission, gone: Callable[[], bool] = lambda: False
+    ) -> Result:
+        """The picture as the recipe wants it; InputError for what cannot be used, Busy when there is no room.
+
+        ClientGone soon after `gone` says that nobody waits for it any more.
+        """
         if not data:
             raise MissingImage("image: the file is empty, expected a picture.")
         if len(data) > admission.max_bytes:
             raise TooManyBytes(f"image: got {len(data)} bytes, expected at most {admission.max_bytes}.")
-        return self.pool.run(data, recipe, seconds=self.settings.deadline, limits=self._limits(admission))
+        return self.pool.run(data, recipe, seconds=self.settings.deadline, limits=self._limits(admission), gone=gone)
 
     def _limits(self, admission: Admission) -> Limits:
         return Limits(

@@ -59,10 +59,19 @@ class Settings:
     )
     deadline: float = _setting(30.0, "seconds one picture may take; the best result so far is given", least=0.1)
     workers: int = _setting(0, "gunicorn worker processes; 0: one for every eight cores", least=0)
-    threads: int = _setting(64, "gunicorn threads a worker", least=1)
+    threads: int = _setting(256, "most threads of a worker for uploads, and as many for all else", least=1)
     helpers: int = _setting(0, "helper processes that decode and encode; 0: one a core", least=0)
     helper_memory: int = _setting(2048 * MIB, "address space of one helper", least=768 * MIB)
     queue: int = _setting(32, "pictures of one worker that may wait for a helper; beyond it 503", least=0)
+    patience: float = _setting(
+        30.0, "seconds a request may take to arrive, or an answer to be taken; beyond it 10 kB a second", least=1
+    )
+    upload_memory: int = _setting(
+        128 * MIB, "bytes of uploads one worker holds at once, at least one largest body; beyond it 503", least=1
+    )
+    disk_reserve: int = _setting(
+        64 * MIB, "free bytes in the instance folder below which uploads are answered 507; 0: no limit", least=0
+    )
     link_seconds: int = _setting(600, "how long a download link lives", least=1)
     lease_seconds: int = _setting(30, "how long one download may hold a link before another may try", least=1)
     janitor_seconds: int = _setting(30, "pause between two sweeps of expired links and files", least=1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import IO
+from typing import IO, cast
 
 from werkzeug import Request
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -30,12 +30,28 @@ class Upload:
     form: Mapping[str, str]
 
 
-def read(request: Request, *, max_bytes: int, parameters: Sequence[str]) -> Upload:
+class Pile:
+    """A file in memory that says how much it is about to grow; `read` and `seek` are those of a file."""
+
+    def __init__(self, grow: Callable[[int], None]) -> None:
+        self._file = BytesIO()
+        self._grow = grow
+        self.read, self.seek = self._file.read, self._file.seek
+
+    def write(self, data: bytes) -> int:
+        self._grow(len(data))
+        return self._file.write(data)
+
+
+def read(
+    request: Request, *, max_bytes: int, parameters: Sequence[str], grow: Callable[[int], None] = lambda _: None
+) -> Upload:
     """The file in the part `image` and the fields; InputError for anything but exactly one file in a whole body.
 
     Each of `parameters` may come once, as text. Fields of other names are nobody's and may be anything.
+    `grow` is told of the bytes of files before they are kept, and may raise.
     """
-    form, files = _parts(request, max_bytes)
+    form, files = _parts(request, max_bytes, grow)
     for name in parameters:
         if name in files:
             raise BadParameter(f"{name}: got a file, expected text.", name=name)
@@ -51,7 +67,9 @@ def read(request: Request, *, max_bytes: int, parameters: Sequence[str]) -> Uplo
     return Upload(images[0].stream.read(), images[0].filename or "", form.to_dict())
 
 
-def _parts(request: Request, max_bytes: int) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+def _parts(
+    request: Request, max_bytes: int, grow: Callable[[int], None]
+) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
     kind = request.headers.get("Content-Type", "")
     if not kind:
         raise MissingImage
@@ -61,7 +79,7 @@ def _parts(request: Request, max_bytes: int) -> tuple[MultiDict[str, str], Multi
         raise TooManyBytes(f"image: got {request.content_length} bytes, expected at most {max_bytes}.")
     request.max_content_length = max_bytes + ENVELOPE
     # Not silent: by default Werkzeug takes a body without its final boundary, an upload cut short, for a whole one.
-    parser = FormDataParser(_memory, PARSER_MEMORY, max_form_parts=MAX_PARTS, silent=False)
+    parser = FormDataParser(_piled(grow), PARSER_MEMORY, max_form_parts=MAX_PARTS, silent=False)
     try:
         _, form, files = parser.parse(request.stream, request.mimetype, request.content_length, request.mimetype_params)
     except RequestEntityTooLarge:
@@ -74,5 +92,5 @@ def _parts(request: Request, max_bytes: int) -> tuple[MultiDict[str, str], Multi
     return form, files
 
 
-def _memory(*_: object, **__: object) -> IO[bytes]:
-    return BytesIO()
+def _piled(grow: Callable[[int], None]) -> Callable[..., IO[bytes]]:
+    return lambda *_, **__: cast(IO[bytes], Pile(grow))

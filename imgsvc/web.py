@@ -14,12 +14,15 @@ from flask import Blueprint, Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from imgsvc import upload
+from imgsvc.connection import LINGERS, departure
 from imgsvc.errors import (
     Forbidden,
     ImgsvcError,
     InputError,
     NotAuthorized,
     NotFound,
+    OutOfOrder,
+    SlowUpload,
     StorageFull,
     TooManyBytes,
     UnsupportedKind,
@@ -27,6 +30,8 @@ from imgsvc.errors import (
 )
 from imgsvc.gate import Admission, Gate
 from imgsvc.observe import Log, request_id
+from imgsvc.pace import Pace
+from imgsvc.room import Share
 from imgsvc.service import Service
 from imgsvc.upload import Upload
 
@@ -77,9 +82,19 @@ def admit(gate: Gate) -> Admission:
     return admission
 
 
-def read_upload(admission: Admission, parameters: Sequence[str]) -> Upload:
-    """The picture and the text fields of this request; the errors of `upload.read`."""
-    return upload.read(request, max_bytes=admission.max_bytes, parameters=parameters)
+def read_upload(service: Service, admission: Admission, parameters: Sequence[str]) -> Upload:
+    """The picture and the text fields of this request; the errors of `upload.read` and SlowUpload.
+
+    Busy and StorageFull where there is no use in reading it.
+    """
+    g.share = service.expect()
+    with _pace().reading(_connection()):
+        return upload.read(request, max_bytes=admission.max_bytes, parameters=parameters, grow=g.share.grow)
+
+
+def gone() -> Callable[[], bool]:
+    """Tells whether the client of this request has left."""
+    return departure(_connection())
 
 
 def note(**facts: Any) -> None:
@@ -96,8 +111,11 @@ def preflight(methods: str) -> Response:
     return response
 
 
-def install(app: Flask, log: Log, dialects: Sequence[Dialect]) -> None:
-    """Give every answer of the app its id, headers and log line, and every failure its dialect's shape."""
+def install(app: Flask, log: Log, dialects: Sequence[Dialect], pace: Pace) -> None:
+    """Give every answer of the app its id, headers and log line, and every failure its dialect's shape.
+
+    Clients are kept to the pace in taking their answers.
+    """
 
     def owner() -> Dialect | None:
         best = max(dialects, key=lambda dialect: dialect.owned(request.path), default=None)
@@ -106,12 +124,14 @@ def install(app: Flask, log: Log, dialects: Sequence[Dialect]) -> None:
     def begin() -> None:
         g.request_id = request_id(request.headers.get("X-Request-Id"))
         g.start = time.monotonic()
+        g.pace = pace
 
     def fail(error: Exception) -> Response:
         ours = known(error)
         dialect = owner()
         body, status = (dialect.failure if dialect else plain)(ours)
-        note(error=ours.code)
+        note(error=ours.code, detail="; ".join(getattr(error, "__notes__", ())) or None)
+        g.broken = type(ours) in (ImgsvcError, OutOfOrder)
         if type(ours) is ImgsvcError:
             note(traceback="".join(traceback.format_exception(error)))
         response = jsonify(body)
@@ -129,14 +149,22 @@ def install(app: Flask, log: Log, dialects: Sequence[Dialect]) -> None:
         _secure(response)
         if owner():
             _share(response)
-        _drain(app.config["MAX_CONTENT_LENGTH"])
-        level = "error" if response.status_code == 500 else "info"
-        log.write("request", level=level, **_line(response))
+        if not request.environ.get(LINGERS):
+            with suppress(SlowUpload), pace.reading(_connection()):
+                _drain(app.config["MAX_CONTENT_LENGTH"])
+        log.write("request", level="error" if g.get("broken") else "info", **_line(response))
+        response.call_on_close(pace.sending(_connection()))
         return response
+
+    def leave(_error: BaseException | None) -> None:
+        share: Share | None = g.pop("share", None)
+        if share is not None:
+            share.end()
 
     app.before_request(begin)
     app.register_error_handler(Exception, fail)
     app.after_request(end)
+    app.teardown_request(leave)
 
 
 def plain(error: ImgsvcError) -> tuple[dict[str, Any], int]:
@@ -178,6 +206,15 @@ def _drain(most: int) -> None:
     with suppress(OSError):
         while most > 0 and time.monotonic() < until and (piece := body.read(DRAIN_CHUNK)):
             most -= len(piece)
+
+
+def _connection() -> Any:
+    return request.environ.get("gunicorn.socket")
+
+
+def _pace() -> Pace:
+    pace: Pace = g.pace
+    return pace
 
 
 def _secure(response: Response) -> None:

@@ -15,16 +15,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 STOREYS = (
-    ("imgsvc.errors", "imgsvc.names"),
+    ("imgsvc.errors", "imgsvc.names", "imgsvc.connection"),
     ("imgsvc.settings",),
-    ("imgsvc.observe", "imgsvc.engine", "imgsvc.upload"),
+    ("imgsvc.observe", "imgsvc.engine", "imgsvc.upload", "imgsvc.pace", "imgsvc.room"),
     ("imgsvc.ladder", "imgsvc.sandbox", "imgsvc.store", "imgsvc.fetch"),
     ("imgsvc.gate",),
     ("imgsvc.service",),
     ("imgsvc.delivery",),
     ("imgsvc.web",),
     ("imgsvc.dialects", "imgsvc.pages"),
-    ("imgsvc.app",),
+    ("imgsvc.app", "imgsvc.lobby"),
     ("imgsvc.front", "imgsvc.worker", "wsgi"),
     ("imgsvc.cli",),
 )
@@ -42,9 +42,9 @@ CODEC_USERS = ("imgsvc.engine", "imgsvc.sandbox.helper", "imgsvc.cli")
 KEEPERS = {
     "flask": ("imgsvc.web", "imgsvc.dialects", "imgsvc.pages", "imgsvc.app"),
     "werkzeug": ("imgsvc.web", "imgsvc.upload", "imgsvc.delivery", "imgsvc.dialects", "imgsvc.app"),
-    "gunicorn": ("imgsvc.front", "imgsvc.worker"),
+    "gunicorn": ("imgsvc.front", "imgsvc.lobby", "imgsvc.worker"),
     "click": ("imgsvc.cli",),
-    "socket": ("imgsvc.fetch", "imgsvc.sandbox"),
+    "socket": ("imgsvc.fetch", "imgsvc.sandbox", "imgsvc.connection", "imgsvc.pace", "imgsvc.lobby"),
     "os.environ": ("imgsvc.settings",),
     **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3", "pysqlite3", "psycopg"), ("imgsvc.store",)),
     **dict.fromkeys(

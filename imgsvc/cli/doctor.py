@@ -10,6 +10,7 @@ from dataclasses import fields
 import click
 
 from imgsvc import __version__
+from imgsvc.cli.fences import MISSING, fences
 from imgsvc.cli.text import table
 from imgsvc.engine.codec import Codec
 from imgsvc.engine.codecs import CODECS
@@ -18,7 +19,6 @@ from imgsvc.errors import ImgsvcError
 from imgsvc.settings import PREFIX, Settings, cores, load
 from imgsvc.store.db import Database
 
-MISSING = "MISSING"
 SECRET = "database_url"  # noqa: S105  the name of a setting whose value may hold a password
 
 
@@ -36,6 +36,7 @@ def doctor() -> None:
         "Formats": [(codec.name, abilities(codec)) for codec in CODECS],
         "Database": [(database,)],
         "Processes": [(processes(settings),)],
+        "Fences": fences(),
         "Settings": list(changed(settings)) or [("all as by default",)],
     }
     click.echo(f"imgsvc {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import click
 
 from imgsvc import front
+from imgsvc.cli.fences import fences
 from imgsvc.cli.state import opened
 from imgsvc.observe import Log
 from imgsvc.settings import Settings, load
@@ -28,6 +29,7 @@ def serve(host: str | None, port: int | None) -> None:
     host = settings.host if host is None else host
     settings = replace(settings, host=host, port=settings.port if port is None else port)
     click.echo(greeting(settings, first_key(settings)))
+    click.echo(f"  fences around the decoders: {'; '.join(f'{name} {state}' for name, state, _ in fences())}\n")
     front.run(settings)
 
 

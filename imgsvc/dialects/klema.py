@@ -114,9 +114,9 @@ def routes(service: Service, gate: Gate) -> Blueprint:
     @blueprint.post(OPTIMIZE, strict_slashes=False)
     def optimize() -> Response:
         admission = web.admit(gate)
-        upload = web.read_upload(admission, PARAMETERS)
+        upload = web.read_upload(service, admission, PARAMETERS)
         recipe = read(upload.form)
-        result = service.optimize(upload.data, recipe, admission)
+        result = service.optimize(upload.data, recipe, admission, web.gone())
         web.note(**facts(result))
         if not recipe.formats and not service.settings.convert_inputs and result.format != result.original_format:
             raise _unkept(result.original_format)

@@ -10,13 +10,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imgsvc.sandbox import wire
+from imgsvc.errors import ClientGone
+from imgsvc.sandbox import fence, wire
+from imgsvc.sandbox.fence import Fence
 
+LOOK = 0.25
+"""Seconds between two looks whether anybody still waits for the answer."""
+NICE = 5
+"""By how much helpers are less urgent than the process that answers clients."""
 LAST_BREATH = 1.0
 """Seconds to wait for a killed process to be gone before it is left to the kernel."""
 
@@ -33,7 +40,10 @@ main()
 
 
 def command(engine: str = "imgsvc.engine.pipeline", place: str = _HERE) -> tuple[str, ...]:
-    """What starts a helper of the engine in module `engine` (`prepare` and `optimize`), found in folder `place`."""
+    """What starts a helper of the engine in module `engine` (`prepare` and `optimize`), found in folder `place`.
+
+    Without an engine it greets and ends.
+    """
     return (sys.executable, "-I", "-c", _START, place, engine)
 
 
@@ -51,6 +61,8 @@ class Child:
 
     process: subprocess.Popen[bytes]
     line: socket.socket
+    fences: tuple[Fence, ...] = ()
+    """What it stands behind; empty until it has greeted."""
     _greeted: bool = False
     _owes: bool = False
     _killing: threading.Lock = field(default_factory=threading.Lock)
@@ -59,18 +71,22 @@ class Child:
         """Wait until the helper has loaded its engine, at most to the monotonic time `until`; Dead or Late if not."""
         if not self._greeted:
             said = self._hear(until)
-            if said != {"ready": True}:
+            if said.get("ready") is not True:
                 raise Dead(f"did not start: {said.get('failed')}")
+            try:
+                self.fences = fence.from_wire(said.get("fences"))
+            except ValueError as error:
+                raise Dead(f"said nonsense: {error}") from error
             self._greeted = True
 
-    def ask(self, task: wire.Task, until: float) -> dict[str, Any]:
-        """The helper's reply to the task; Dead, or Late after the monotonic time `until`."""
+    def ask(self, task: wire.Task, until: float, gone: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+        """The helper's reply to the task; Dead, Late after the monotonic time `until`, or ClientGone when it is so."""
         self._owes = True
         try:
             wire.send(self.line, task.to_wire())
         except OSError as error:
             raise Dead("ended before it was asked") from error
-        said = self._hear(until)
+        said = self._hear(until, gone)
         self._owes = False
         return said
 
@@ -107,10 +123,18 @@ class Child:
         self.kill()
         self.line.close()
 
-    def _hear(self, until: float) -> dict[str, Any]:
+    def _hear(self, until: float, gone: Callable[[], bool] = lambda: False) -> dict[str, Any]:
         def read(most: int) -> bytes:
-            self.line.settimeout(max(0.001, until - time.monotonic()))
-            return self.line.recv(most)
+            while True:
+                left = until - time.monotonic()
+                self.line.settimeout(max(0.001, min(LOOK, left)))
+                try:
+                    return self.line.recv(most)
+                except TimeoutError:
+                    if left <= LOOK:
+                        raise
+                if gone():
+                    raise ClientGone
 
         try:
             said = wire.hear(read)
@@ -144,7 +168,22 @@ def start(command: tuple[str, ...], folder: Path, memory: int) -> Child:
     except BaseException:
         ours.close()
         raise
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
     return Child(process, ours)
+
+
+def survey(folder: Path, *, seconds: float = 10.0, memory: int = 2**31) -> tuple[Fence, ...]:
+    """The fences a helper on this machine stands behind, told by one that starts for nothing else.
+
+    OSError, Dead or Late where none starts.
+    """
+    helper = start(command(engine=""), folder, memory)
+    try:
+        helper.greet(time.monotonic() + seconds)
+    finally:
+        helper.close()
+    return helper.fences
 
 
 def _surroundings(folder: Path) -> dict[str, str]:

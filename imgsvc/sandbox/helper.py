@@ -1,4 +1,4 @@
-"""The helper process: limits itself, loads the engine, then optimises one picture at a time until the line ends."""
+"""The helper process: fences itself in, loads the engine, then optimises one picture at a time until the line ends."""
 
 from __future__ import annotations
 
@@ -13,35 +13,46 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from imgsvc.engine import tools
 from imgsvc.engine.budget import Budget
 from imgsvc.errors import BadPicture, ImgsvcError, InputError, StorageFull, TooManyPixels
-from imgsvc.sandbox import wire
+from imgsvc.sandbox import fence, wire
+from imgsvc.sandbox.fence import Ground
 from imgsvc.sandbox.folder import FULL, UPLOAD, Answers
+from imgsvc.sandbox.scales import Scales
 
 LIFETIME = 1000
 """Pictures after which a helper asks to be replaced: what C libraries leak must not shrink the room of the next."""
+GROWTH = 256 * 1024 * 1024
+"""Bytes of memory kept beyond those at the start after which a helper asks to be replaced as well."""
 
 _PR_SET_PDEATHSIG = 1
 
 
-def main() -> None:
+def main(put_up: fence.Raise = fence.put_up) -> None:
     """Serve the pool that started this process: the last four arguments are engine, line, parent and memory.
 
     The engine is a module with `prepare() -> None` and `optimize` (`wire.Optimize`). It is named and not
-    imported above because limits must hold before any codec library is loaded.
+    imported above because limits and fences must hold before any codec library is loaded. Without a name there
+    is nothing to do but to tell which fences are up.
     """
     engine, line, parent, memory = sys.argv[-4:]
     settle(int(parent), int(memory))
+    scales = Scales.open()
     with socket.socket(fileno=int(line)) as talk:
         talk.set_inheritable(False)
+        program = tools.gifsicle()
+        fences = put_up(Ground(Path.cwd(), engine, (program,) if program else ()))
         try:
-            module = importlib.import_module(engine)
-            module.prepare()
+            module = importlib.import_module(engine) if engine else None
+            if module is not None:
+                module.prepare()
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator can only learn it from here
             wire.send(talk, {"failed": f"{type(error).__name__}: {error}"[:500]})
             return
-        wire.send(talk, {"ready": True})
-        serve(talk, module.optimize)
+        wire.send(talk, {"ready": True, "fences": fence.to_wire(fences)})
+        if module is not None:
+            serve(talk, module.optimize, scales)
 
 
 def settle(parent: int, memory: int) -> None:
@@ -60,16 +71,18 @@ def settle(parent: int, memory: int) -> None:
         os._exit(1)
 
 
-def serve(line: socket.socket, optimize: wire.Optimize) -> None:
+def serve(line: socket.socket, optimize: wire.Optimize, scales: Scales) -> None:
     """Answer tasks until the line ends or a reply says it is the last."""
+    most = scales.weigh() + GROWTH
     for number in range(1, LIFETIME + 1):
         said = wire.hear(line.recv)
         if said is None:
             return
-        reply = {"last": number == LIFETIME} | work(wire.task(said), optimize)
+        reply = {"last": number == LIFETIME or scales.weigh() > most} | work(wire.task(said), optimize)
         wire.send(line, reply)
         if reply["last"]:
             return
+        scales.lighten()
 
 
 def work(task: wire.Task, optimize: wire.Optimize) -> dict[str, Any]:

@@ -6,10 +6,13 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from imgsvc.errors import Busy
+from imgsvc.errors import Busy, OutOfOrder
 from imgsvc.sandbox.child import Child, Dead, Late
+from imgsvc.sandbox.fence import Fence
 
 START_SECONDS = 30.0
 SHORTEST_PAUSE = 0.5
@@ -23,6 +26,10 @@ class Seat:
     start: Callable[[], Child]
     spawner: Executor
     """One thread that stays, as `child.start` wants it."""
+    place: Path = Path()
+    """Where the folders of its jobs are made: all that its helper can write to."""
+    report: Callable[[str], None] = lambda _: None
+    """Told why, each time that no helper can be started."""
     starts: int = 0
     _birth: Future[Child] | None = None
     _born: float = 0.0
@@ -40,7 +47,7 @@ class Seat:
         return 2 if self._failures else 1
 
     def child(self, until: float) -> Child:
-        """The helper, once it has loaded its engine; Late after the monotonic time `until`, Busy if none will start."""
+        """The helper, once it has loaded its engine; Late after the monotonic time `until`, OutOfOrder without any."""
         if self._up is not None and self.rank() == 0:
             return self._up
         now = time.monotonic()
@@ -57,6 +64,21 @@ class Seat:
             raise self._give_up(birth, error) from error
         self._up, self._failures = child, 0
         return child
+
+    def look(self) -> None:
+        """Learn, without waiting, whether the helper came up; start another where it did not and its pause is over."""
+        if self.starts:
+            with suppress(Busy, Late):
+                self.child(time.monotonic())
+
+    def trouble(self) -> str:
+        """Why no helper could be started when that was last tried; empty where one is up, or may be soon."""
+        return self._why if self._failures else ""
+
+    def fences(self) -> tuple[Fence, ...]:
+        """What the helper stands behind; empty while none is up."""
+        child = self._up
+        return child.fences if child is not None else ()
 
     def replace(self) -> Future[Child]:
         """Start a new helper in the background and end the one that was; Busy when the pool is closed."""
@@ -78,16 +100,17 @@ class Seat:
         _close(old)
         return self.start()
 
-    def _give_up(self, birth: Future[Child], error: BaseException) -> Busy:
+    def _give_up(self, birth: Future[Child], error: BaseException) -> OutOfOrder:
         _close(birth)
         self._why = f"helper: {str(error) or type(error).__name__}"
         pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2**self._failures)
         self._failures += 1
         self._birth, self._due = None, time.monotonic() + pause
+        self.report(self._why)
         return self._busy(pause)
 
-    def _busy(self, pause: float) -> Busy:
-        busy = Busy(retry_after=math.ceil(pause))
+    def _busy(self, pause: float) -> OutOfOrder:
+        busy = OutOfOrder(retry_after=math.ceil(pause))
         busy.add_note(self._why)
         return busy
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from imgsvc.errors import Busy
+from imgsvc.errors import Busy, ClientGone
 from imgsvc.sandbox.seats import Seat
 
 PATIENCE = 60.0
 """Seconds one caller waits for a seat before it is told to come back later."""
 
+LOOK = 0.25
+"""Seconds between two looks whether anybody still waits."""
 _WEIGHT = 0.1
 """Share of the newest job in the running mean."""
 
@@ -36,8 +40,11 @@ class Turns:
         self._closed = False
         self._lock = threading.Lock()
 
-    def enter(self) -> Seat:
-        """A seat for the caller alone, after its turn in the queue; Busy when the queue is full, slow or closed."""
+    def enter(self, gone: Callable[[], bool] = lambda: False) -> Seat:
+        """A seat for the caller alone, after its turn in the queue; Busy when the queue is full, slow or closed.
+
+        ClientGone when, while it waits, `gone` says so.
+        """
         with self._lock:
             if not self._closed and self._free:
                 return self._best()
@@ -46,13 +53,13 @@ class Turns:
             place = _Place()
             self._places.append(place)
         try:
-            place.turn.wait(self._patience)
+            left = _waited(place.turn, self._patience, gone)
         finally:
             with self._lock:
                 if place in self._places:
                     self._places.remove(place)
         if place.seat is None:
-            raise self._busy()
+            raise ClientGone if left else self._busy()
         return place.seat
 
     def leave(self, seat: Seat, seconds: float | None = None) -> None:
@@ -85,11 +92,32 @@ class Turns:
         """How many jobs run and how many wait."""
         return self._seats - len(self._free), len(self._places)
 
+    def look(self) -> None:
+        """Learn what became of helpers that nobody has asked for yet."""
+        with self._lock:
+            for seat in self._free if not self._closed else ():
+                seat.look()
+
+    def later(self) -> int:
+        """In how many seconds, 1 to 60, all who are here may be done."""
+        seconds = sum(self.count()) * self._mean / self._seats
+        return min(60, max(1, math.ceil(seconds)))
+
     def _best(self) -> Seat:
         seat = min(self._free, key=Seat.rank)
         self._free.remove(seat)
         return seat
 
     def _busy(self) -> Busy:
-        seconds = sum(self.count()) * self._mean / self._seats
-        return Busy(retry_after=min(60, max(1, math.ceil(seconds))))
+        return Busy(retry_after=self.later())
+
+
+def _waited(turn: threading.Event, seconds: float, gone: Callable[[], bool]) -> bool:
+    """Wait for the turn; True when that ended because nobody waits any more."""
+    until = time.monotonic() + seconds
+    while not turn.wait(max(0.0, min(LOOK, until - time.monotonic()))):
+        if time.monotonic() >= until:
+            return False
+        if gone():
+            return True
+    return False

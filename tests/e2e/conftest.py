@@ -78,9 +78,9 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def environment(instance: Path, port: int) -> dict[str, str]:
+def environment(instance: Path, port: int, **settings: object) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("IMGSVC_")}
-    ours = {"INSTANCE": instance, "PORT": port, "WORKERS": WORKERS, "THREADS": 16, "LEASE_SECONDS": 5}
+    ours = {"INSTANCE": instance, "PORT": port, "WORKERS": WORKERS, "THREADS": 16, "LEASE_SECONDS": 5} | settings
     return plain | {f"IMGSVC_{name}": str(value) for name, value in ours.items()}
 
 
@@ -90,12 +90,12 @@ def imgsvc(*arguments: str, env: dict[str, str], **options: Any) -> subprocess.C
 
 
 @contextmanager
-def serving(folder: Path, *command: str) -> Iterator[Server]:
+def serving(folder: Path, *command: str, **settings: object) -> Iterator[Server]:
     """A server started as `python -m COMMAND` in the checkout, stopped by SIGTERM; PORT stands for its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    env = environment(folder / "instance", port)
+    env = environment(folder / "instance", port, **settings)
     said = folder / "said"
     with said.open("wb") as out:
         words = [word.replace("PORT", str(port)) for word in command or ("imgsvc.cli", "serve")]
@@ -140,8 +140,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[[], Any]:
-    """Starts a server of the test's own, as a context; the words are a command other than `imgsvc.cli serve`."""
-    return lambda *command: serving(tmp_path, *command)
+    """Starts a server of the test's own, as a context: a command other than `imgsvc.cli serve`, settings by name."""
+    return lambda *command, **settings: serving(tmp_path, *command, **settings)
 
 
 @pytest.fixture(scope="session")

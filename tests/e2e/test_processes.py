@@ -34,7 +34,7 @@ def test_a_stop_lets_a_running_answer_end(start, grainy, eventually):
         answers = []
         client = threading.Thread(target=lambda: answers.append(server.post(grainy, output_format="webp")))
         client.start()
-        eventually(lambda: any((server.instance / "jobs").glob("job-*")) or not client.is_alive(), 60)
+        eventually(lambda: any((server.instance / "jobs").glob("*/job-*")) or not client.is_alive(), 60)
         server.process.send_signal(signal.SIGTERM)
         client.join()
         assert [answer.status_code for answer in answers] == [200]

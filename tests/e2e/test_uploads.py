@@ -78,4 +78,4 @@ def test_nothing_of_any_upload_stays(server, picture, eventually):
     assert server.post(b"GIF89a, or so it says").status_code == 400
     assert server.post(picture()).status_code == 200
     requests.get(server.link(picture()), timeout=30)
-    eventually(lambda: not any((server.instance / "jobs").glob("job-*")), 20)
+    eventually(lambda: not any((server.instance / "jobs").glob("*/job-*")), 20)

@@ -17,7 +17,9 @@ from imgsvc.sandbox import Pool
 
 MEMORY = 512 * 1024 * 1024
 PLACES = [str(Path(imgsvc.__file__).parents[1]), str(Path(__file__).parent)]
-START = f"import sys; sys.path[:0] = {PLACES!r}; from imgsvc.sandbox.helper import main; main()"
+START = (
+    f"import sys; sys.path[:0] = {PLACES!r}; from imgsvc.sandbox import fence, helper; helper.main(fence.leave_open)"
+)
 
 MakePool = Callable[..., Pool]
 Run = Callable[..., bytes]
@@ -27,7 +29,7 @@ Running = Callable[[int], bool]
 
 @pytest.fixture(scope="session")
 def faults() -> tuple[str, ...]:
-    """The command of a helper whose engine is faults.py."""
+    """The command of a helper whose engine is faults.py, without fences: its orders name files of the tests."""
     return (sys.executable, "-I", "-c", START, "faults")
 
 
@@ -42,10 +44,11 @@ def make_pool(tmp_path: Path, faults: tuple[str, ...]) -> Iterator[MakePool]:
         return pools[-1]
 
     yield make
-    left = list(folder.glob("*"))
+    left = list(folder.glob("*/*"))
     for pool in pools:
         pool.close()
     assert left == []
+    assert list(folder.glob("*")) == []
 
 
 @pytest.fixture

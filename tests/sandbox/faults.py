@@ -107,6 +107,14 @@ def hog(_argument: str, _recipe: Recipe, _budget: Budget, _keep: Keep) -> bytes:
     return bytes(bytearray(1 << 40))
 
 
+def leak(argument: str, _recipe: Recipe, _budget: Budget, _keep: Keep) -> bytes:
+    """Lose so many bytes for good, as a C library may."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    ctypes.memset(libc.malloc(ctypes.c_size_t(int(argument))), 1, int(argument))
+    return argument.encode()
+
+
 def refuse(_argument: str, _recipe: Recipe, _budget: Budget, _keep: Keep) -> bytes:
     raise UnsupportedKind("image: got 'PDF', expected a picture.")
 
@@ -156,6 +164,7 @@ _ORDERS = {
     "segfault_once": segfault_once,
     "leave": leave,
     "hog": hog,
+    "leak": leak,
     "refuse": refuse,
     "stumble": stumble,
     "full": full,

@@ -16,7 +16,7 @@ from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
 from imgsvc.errors import BadPicture, Busy
 from imgsvc.sandbox import Load, Pool
-from imgsvc.sandbox.helper import LIFETIME
+from imgsvc.sandbox.helper import GROWTH, LIFETIME
 from imgsvc.sandbox.seats import Seat
 from imgsvc.sandbox.turns import Turns
 
@@ -122,7 +122,7 @@ def test_a_helper_killed_at_work_costs_nobody_a_picture(pool: Pool, run, wait_un
     victim = pid(pool)
     with ThreadPoolExecutor(1) as crowd:
         job = crowd.submit(run, pool, f"wait:{tmp_path / 'go'}")
-        wait_until(lambda: list((tmp_path / "jobs").glob("job-*/upload")) != [])
+        wait_until(lambda: list((tmp_path / "jobs").glob("*/job-*/upload")) != [])
         os.kill(victim, signal.SIGKILL)
         (tmp_path / "go").touch()
         assert job.result() == b"waited"
@@ -153,6 +153,17 @@ def test_a_helper_is_replaced_after_a_thousand_pictures(pool: Pool, run) -> None
     for _ in range(LIFETIME - 2):
         run(pool, b"")
     assert pid(pool) == first
+    assert pid(pool) != first
+    assert pool.load().restarts == 1
+
+
+def test_a_helper_that_has_grown_is_replaced(make_pool, run) -> None:
+    pool = make_pool(memory=4 * GROWTH)
+    first = pid(pool)
+    run(pool, f"leak:{GROWTH // 4}")
+    assert pid(pool) == first
+    run(pool, f"leak:{GROWTH}")
+    run(pool, "it says so with the next answer")
     assert pid(pool) != first
     assert pool.load().restarts == 1
 

@@ -55,7 +55,7 @@ def test_the_helper_is_confined(make_pool, monkeypatch: pytest.MonkeyPatch) -> N
     assert (said["memory"], said["core"], said["threads"]) == (300 * 1024 * 1024, 0, "1")
     assert "IMGSVC_SECRET" not in said["names"]
     assert said["output"] == "/dev/null"
-    assert said["handles"] == 5  # three standard ones, the line, and the listing itself
+    assert said["handles"] == 6  # three standard ones, the line, its own weight, and the listing itself
 
 
 def test_one_helper_serves_one_job_after_the_other(pool: Pool, run) -> None:

@@ -17,7 +17,7 @@ import imgsvc
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
 from imgsvc.errors import Busy, TooSlow, UnsupportedKind
-from imgsvc.sandbox import Pool, sweep
+from imgsvc.sandbox import Pool, folder, sweep
 
 ROOT = str(Path(imgsvc.__file__).parents[1])
 
@@ -209,3 +209,20 @@ def test_the_sweep_takes_what_is_old_only(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (0, 0))
     assert sweep(tmp_path, older=3600) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["job-new"]
+
+
+LAY = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); from imgsvc.sandbox import folder; "
+
+
+def test_the_sweep_takes_the_desks_of_the_dead_at_once_and_of_the_living_never(tmp_path: Path) -> None:
+    mine = folder.lay(tmp_path)
+    call = [sys.executable, "-I", "-c", LAY + "print(folder.lay(Path(sys.argv[2])).path)", ROOT, str(tmp_path)]
+    theirs = Path(subprocess.run(call, capture_output=True, text=True, check=True, timeout=60).stdout.strip())
+    assert mine.path.is_dir()
+    assert theirs.is_dir()
+    (theirs / "job-left").mkdir()
+    os.utime(mine.path, (0, 0))
+    assert sweep(tmp_path, older=3600) == 1
+    assert list(tmp_path.iterdir()) == [mine.path]
+    mine.clear()
+    assert list(tmp_path.iterdir()) == []

@@ -75,3 +75,13 @@ def test_a_level_hides_what_is_below_it(least):
 def test_an_unknown_level_fails_at_the_start(tmp_path):
     with pytest.raises(SettingsError, match=r"^IMGSVC_LOG_LEVEL: got 'loud', expected one of debug, info"):
         create_app(Settings(instance=tmp_path, log_level="loud"))
+
+
+def test_the_fences_are_told_once_at_start(tmp_path):
+    stream = StringIO()
+    create_app(Settings(instance=tmp_path), log=Log("info", stream))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    (line,) = [line for line in lines if line["event"] == "fences"]
+    assert {"sizes", "privileges", "files", "calls"} <= set(line)
+    missing = [name for name, note in line.items() if note.startswith("missing")]
+    assert line["level"] == ("warning" if missing else "info")

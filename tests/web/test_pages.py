@@ -42,6 +42,13 @@ def test_health_tells_version_database_and_queue(site):
     assert {"database", "running", "waiting"} <= set(answer.json)
 
 
+def test_health_tells_which_fences_are_up(site, photo):
+    site.post(photo)
+    fences = site.get("/health").json["fences"]
+    assert list(fences) == ["sizes", "privileges", "files", "calls"]
+    assert fences["sizes"] is True
+
+
 def test_a_full_queue_is_well_but_not_ready(found):
     class Full:
         def start(self):
