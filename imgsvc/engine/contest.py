@@ -12,15 +12,19 @@ from imgsvc.engine.result import Step
 
 # Scores of equal pictures differ by rounding alone.
 HAIR = 1e-6
+# Polishing may take a quarter off a tiny file and nothing off another.
+NEARLY = 1.3
+MOST_RUNNERS_UP = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An offer that takes part: whose it is, and whether it meets the goal."""
+    """An offer that takes part: whose it is, and whether format and size are the upload's."""
 
     codec: Codec
     offer: Offer
     name: str
+    kept: bool
 
 
 def reaches(goal: Goal, offer: Offer, kept: bool) -> bool:
@@ -84,20 +88,34 @@ class Contest:
     """Told of each new best."""
     best: Entry | None = None
     steps: list[Step] = field(default_factory=list)
-    _kept: bool = False
+    runners_up: list[Entry] = field(default_factory=list)
+    """Entries of other files that keep the promise in a few bytes more than the best, the smallest first."""
 
-    def enter(self, entry: Entry, kept: bool) -> None:
-        """Lets an offer take part; `kept` says that format and size are the upload's."""
-        mine = rank(self.goal, entry.offer, kept)
-        if self.best is None or mine < rank(self.goal, self.best.offer, self._kept):
-            self.best, self._kept = entry, kept
+    def enter(self, entry: Entry) -> None:
+        """Lets an offer take part."""
+        if self.best is None:
+            self.best = entry
             self.better(entry)
+        elif self._rank(entry) < self._rank(self.best):
+            self._remember(self.best)
+            self.best = entry
+            self.better(entry)
+        elif entry.offer.data != self.best.offer.data:
+            self._remember(entry)
 
-    def replace(self, offer: Offer) -> None:
-        """Puts a smaller file of the same pixels in the winner's place."""
-        if self.best is not None:
-            self.best = replace(self.best, offer=offer)
-            self.better(self.best)
+    def _rank(self, entry: Entry) -> tuple[float, float, int]:
+        return rank(self.goal, entry.offer, entry.kept)
+
+    def _remember(self, entry: Entry) -> None:
+        close = [one for one in (*self.runners_up, entry) if len(one.offer.data) <= NEARLY * self.least()]
+        close = [one for one in close if reaches(self.goal, one.offer, one.kept)]
+        self.runners_up = sorted(close, key=lambda one: len(one.offer.data))[:MOST_RUNNERS_UP]
+
+    def finish(self, entry: Entry) -> None:
+        """Lets a polished entry take the winner's place where it is smaller."""
+        if self.best is not None and self._rank(entry) < self._rank(self.best):
+            self.best = entry
+            self.better(entry)
 
     def least(self) -> float:
         """Bytes of the best so far."""
@@ -105,7 +123,7 @@ class Contest:
 
     def met(self) -> bool:
         """Whether the best so far keeps the promise."""
-        return self.best is not None and reaches(self.goal, self.best.offer, self._kept)
+        return self.best is not None and reaches(self.goal, self.best.offer, self.best.kept)
 
     def note(self, step: Step) -> None:
         self.steps.append(step)

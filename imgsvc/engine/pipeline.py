@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import cv2
@@ -21,6 +22,8 @@ from imgsvc.engine.result import Result, Step
 from imgsvc.errors import BadPicture, UnsupportedKind
 
 WHITE = 255
+# Up to this size polishing is quick enough to be done to those close behind the winner as well.
+POLISHED_PIXELS = 40_000
 
 
 def prepare() -> None:
@@ -100,7 +103,7 @@ def _try(
     if kept:
         safe = Offer(target.safe(data), 100.0)
         contest.note(Step("original", "larger", len(safe.data), 100.0))
-        contest.enter(Entry(target, safe, "original"), kept)
+        contest.enter(Entry(target, safe, "original", kept))
         if covers(target.sealed(data), goal):
             return
     fitted = _fitted(picture, target)
@@ -114,7 +117,7 @@ def _try(
         name = f"{target.name}.{offered.name}"
 
         def show(offer: Offer, name: str = name) -> None:
-            contest.enter(Entry(target, seal(target, offer, goal), name), kept)
+            contest.enter(Entry(target, seal(target, offer, goal), name, kept))
 
         work = Work(data if kept else None, fitted, wanted, budget, judge, read, show, contest.least, contest.met)
         contest.note(_run(offered, name, work, contest, show))
@@ -122,15 +125,15 @@ def _try(
 
 
 def _polish(target: Codec, contest: Contest, work: Work) -> None:
-    best = contest.best
-    if best is None or best.codec is not target or work.budget.left <= 0:
-        return
-    try:
-        polished = target.polish(work, best.offer.data)
-    except Exception:  # noqa: BLE001 - the winner may be the upload itself, with faults its decoder passes over
-        return
-    if len(polished) < len(best.offer.data):
-        contest.replace(Offer(polished, best.offer.score))
+    """The winner's last bytes; of a small picture also those of the entries close behind it."""
+    small = work.picture.width * work.picture.height <= POLISHED_PIXELS
+    for entry in (contest.best, *(contest.runners_up if small else ())):
+        if entry is None or entry.codec is not target or work.budget.left <= 0:
+            continue
+        # The winner may be the upload itself, with faults that its decoder passes over.
+        with suppress(Exception):
+            polished = replace(entry.offer, data=target.polish(work, entry.offer.data))
+            contest.finish(replace(entry, offer=polished))
 
 
 def _run(offered: Pass, name: str, work: Work, contest: Contest, show: Callable[[Offer], None]) -> Step:
