@@ -1,0 +1,73 @@
+"""`python -m bench size|speed [DIR]` measures; `python -m bench install` brings the peers."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from bench import corpus, plots, programs, report
+from bench.figures import Figure
+from bench.rows import SIZE, SPEED
+from bench.run import Row, Run, executor
+
+OUT = Path(__file__).resolve().parent / "out"
+ROWS = {"size": SIZE, "speed": SPEED}
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.command == "install":
+        programs.install()
+        return
+    os.environ.update(programs.ONE_THREAD)
+    chosen = _chosen(arguments.command, arguments.only)
+    pictures, left_out = corpus.load(arguments.folder)
+    pictures = corpus.sample(pictures, arguments.sample)
+    begun = time.monotonic()
+    with executor() as processes:
+        run = Run(pictures, processes, left_out)
+        figures = [figure for row in chosen for figure in _measured(row, run)]
+    facts = report.facts(len(pictures), time.monotonic() - begun)
+    page = report.markdown(arguments.command, figures, run.said, facts)
+    report.write(arguments.out, arguments.command, page, figures, run.data)
+    plots.draw(arguments.out, run.data)
+    sys.stdout.write(page)
+
+
+def _measured(row: Row, run: Run) -> list[Figure]:
+    begun = time.monotonic()
+    figures = row.measure(run)
+    for figure in figures:
+        sys.stderr.write(report.line(figure) + "\n")
+    sys.stderr.write(f"{row.name}: {time.monotonic() - begun:.0f} s\n")
+    return figures
+
+
+def _chosen(command: str, only: str) -> list[Row]:
+    names = [row.name for row in ROWS[command]]
+    wanted = only.split(",") if only else names
+    unknown = sorted(set(wanted) - set(names))
+    if unknown:
+        sys.exit(f"--only: got {', '.join(unknown)}, expected some of {', '.join(names)}")
+    return [row for row in ROWS[command] if row.name in wanted]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("command", choices=("size", "speed", "install"))
+    parser.add_argument("folder", nargs="?", type=Path, help="a folder of pictures")
+    parser.add_argument("--only", default="", help="rows to measure, comma between: " + ", ".join(_names()))
+    parser.add_argument("--sample", type=int, help="at most so many pictures, spread evenly over the folder")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for the report, the JSON and the plots")
+    return parser.parse_args()
+
+
+def _names() -> list[str]:
+    return [row.name for rows in ROWS.values() for row in rows]
+
+
+if __name__ == "__main__":
+    main()

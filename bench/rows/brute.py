@@ -1,0 +1,144 @@
+"""Against brute force: the smallest of all files any setting makes at the promised score, by the engine's own scorer.
+
+Every quality of every setting below is encoded; from the smallest file up they are scored until one keeps the promise.
+Small crops are searched for every format, and a few whole pictures, where the engine takes its shortcuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyvips
+from PIL import Image
+
+from bench.cache import Cache, digest, engine
+from bench.corpus import opaque, png, sample
+from bench.figures import Figure, mean_ratio, named
+from bench.run import Row, Run
+from bench.scores import Pixels, read
+from imgsvc.engine import pipeline, score
+from imgsvc.engine.budget import Budget
+from imgsvc.engine.recipe import LooksLike, Recipe
+from imgsvc.engine.score import Reference
+
+TARGETS = {"jpg": 1.01, "webp": 1.01, "avif": 1.03}
+SCORES = (70.0, 80.0, 90.0)
+SIDE = 320
+"""Of the crops, in pixels: small enough to try everything."""
+CROPS, WHOLES = 9, 2
+WHOLE_FORMATS = ("jpg",)
+LEAST_WHOLE = 1.0
+SMALLEST_SHARE = 0.6
+"""Files smaller than this share of the engine's are not scored: none has ever kept the promise."""
+MOZJPEG = {
+    "optimize_coding": True,
+    "interlace": True,
+    "trellis_quant": True,
+    "overshoot_deringing": True,
+    "optimize_scans": True,
+    "keep": "none",
+}
+Encode = Callable[[Pixels, int], bytes]
+
+
+def jpeg(pixels: Pixels, quality: int, *, chroma: str, table: int) -> bytes:
+    made: bytes = _vips(pixels).jpegsave_buffer(Q=quality, subsample_mode=chroma, quant_table=table, **MOZJPEG)
+    return made
+
+
+def webp(pixels: Pixels, quality: int, *, sharp: bool) -> bytes:
+    made: bytes = _vips(pixels).webpsave_buffer(Q=quality, effort=5, smart_subsample=sharp, keep="none")
+    return made
+
+
+def near_lossless(pixels: Pixels, quality: int) -> bytes:
+    made: bytes = _vips(pixels).webpsave_buffer(near_lossless=True, Q=quality, effort=4, keep="none")
+    return made
+
+
+def avif(pixels: Pixels, quality: int, *, chroma: str) -> bytes:
+    out = BytesIO()
+    options = {"codec": "aom", "speed": 6, "max_threads": 1, "autotiling": False}
+    Image.fromarray(pixels).save(out, "AVIF", quality=quality, subsampling=chroma, **options)
+    return out.getvalue()
+
+
+SETTINGS: dict[str, tuple[tuple[Encode, range], ...]] = {
+    "jpg": tuple((partial(jpeg, chroma=chroma, table=3), range(20, 101)) for chroma in ("on", "off")),
+    "webp": ((partial(webp, sharp=True), range(20, 101)), (near_lossless, range(0, 101, 20))),
+    "avif": tuple((partial(avif, chroma=chroma), range(15, 100)) for chroma in ("4:2:0", "4:4:4")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Pixels, a format, and the score that is promised."""
+
+    name: str
+    pixels: Pixels
+    format: str
+    promised: float
+
+
+def compare(task: Task) -> tuple[str, float]:
+    """The engine's bytes over the smallest there are."""
+    source, cache = png(task.pixels), Cache()
+    recipe = Recipe(LooksLike(task.promised), (task.format,))
+    key = digest("brute ours", engine(), task.format, str(task.promised), source)
+    ours = cache.get(key, lambda: len(pipeline.optimize(source, recipe, Budget(120.0)).data))
+    scorer = Path(score.__file__).read_bytes()
+    known = digest("brute best", scorer, Path(__file__).read_bytes(), task.format, str(task.promised), source)
+    best = cache.get(known, lambda: _smallest(task, ours))
+    return f"{task.name} {task.format} at {task.promised:g}", ours / (best or ours)
+
+
+def _smallest(task: Task, ours: int) -> int:
+    """Bytes of the smallest file that keeps the promise; 0 where no setting does."""
+    reference = Reference(task.pixels)
+    for data in sorted(_every(task), key=len):
+        if len(data) >= SMALLEST_SHARE * ours and reference.score(read(data)) >= task.promised:
+            return len(data)
+    return 0
+
+
+def _every(task: Task) -> Iterator[bytes]:
+    for encode, qualities in SETTINGS[task.format]:
+        for quality in qualities:
+            yield encode(task.pixels, quality)
+
+
+def measure(run: Run) -> list[Figure]:
+    figures = []
+    stills = run.stills()
+    for format_, target in TARGETS.items():
+        tasks = [_cropped(run, format_, number) for number in range(min(CROPS, len(stills)))]
+        if format_ in WHOLE_FORMATS:
+            large = sample([one for one in stills if one.megapixels >= LEAST_WHOLE], WHOLES)
+            tasks += [Task(one.name, opaque(one.pixels()), format_, SCORES[at]) for at, one in enumerate(large)]
+        ratios = dict(run.each(compare, tasks, lambda task: f"{task.name} by brute force"))
+        run.data[f"brute {format_}"] = ratios
+        what = f"{format_} bytes against brute force, geometric mean"
+        figures.append(mean_ratio("brute", what, list(ratios.values()), target, named(ratios)))
+    return figures
+
+
+def _cropped(run: Run, format_: str, number: int) -> Task:
+    picture = sample(run.stills(), CROPS)[number]
+    pixels = opaque(picture.pixels())
+    top, left = (max(0, (side - SIDE) // 2) for side in pixels.shape[:2])
+    crop = pixels[top : top + SIDE, left : left + SIDE].copy()
+    return Task(f"{picture.name} crop", crop, format_, SCORES[number % len(SCORES)])
+
+
+def _vips(pixels: Pixels) -> Any:
+    height, width, bands = pixels.shape
+    image = pyvips.Image.new_from_memory(pixels.tobytes(), width, height, bands, "uchar")
+    return image.copy(interpretation="srgb")
+
+
+ROW = Row("brute", measure)
