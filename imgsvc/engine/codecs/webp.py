@@ -22,7 +22,7 @@ SEAL = b"iSVC"
 # Chunks that are no frames.
 MOST_CHUNKS = 1000
 LOSSY_FRAME = (b"VP8 ", b"ALPH")
-ICC, ALPHA, EXIF, XMP, MOVES = 0x20, 0x10, 0x08, 0x04, 0x02
+ALPHA, EXIF, XMP = 0x10, 0x08, 0x04
 
 LOSSY = Scale(0, 100, lambda score: round(40 + (score - 55) * 1.6) if score < 86 else 90, slope=0.5)
 # libwebp's near-lossless levels: 100 keeps everything, each 20 less drops one more low bit where it is unseen.
