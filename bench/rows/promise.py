@@ -77,7 +77,7 @@ def measure(run: Run) -> list[Figure]:
     small = [one for one in answers if one.small]
     return [
         *_figures(large, f"sides from {SMALL} px"),
-        *_figures(small, "smaller pictures, where the package departs from the C++ reference"),
+        *_figures(small, "smaller pictures"),
     ]
 
 

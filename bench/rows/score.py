@@ -52,32 +52,18 @@ def measure(run: Run) -> list[Figure]:
     some = run.each(compare, run.stills(), lambda picture: f"{picture.name} scored")
     found = [one for ones in some for one in ones if LOWEST <= one["theirs"] <= HIGHEST]
     run.data["score"] = found
-    large = [one for one in found if one["side"] >= SMALL]
-    small = [one for one in found if one["side"] < SMALL]
+    apart = {one["name"]: abs(one["ours"] - one["theirs"]) for one in found if one["side"] >= SMALL}
+    values = list(apart.values())
+    worst = max(apart, key=lambda name: apart[name])
+    lies, count = spread(values), len(values)
     speed = [one["seconds"] / one["megapixels"] for one in found if one["megapixels"] >= 1]
-    note = f"sides below {SMALL} px, where the package itself departs from the C++ reference"
+    what = f"score beside the package's, sides from {SMALL} px"
     return [
-        *_differences(large, "score beside the package's", ""),
-        *_differences(small, "the same on small pictures", note),
+        Figure("score", f"{what}, mean difference", sum(values) / count, MEAN, False, count, lies),
+        Figure("score", f"{what}, worst difference", apart[worst], WORST, False, count, lies, worst),
         Figure("score", "seconds a megapixel for a score, one thread, median", percentile(speed, 0.5), SECONDS,
                count=len(speed), spread=spread(speed)),
     ]  # fmt: skip
-
-
-def _differences(found: list[dict[str, Any]], what: str, note: str) -> list[Figure]:
-    if not found:
-        return []
-    apart = {one["name"]: abs(one["ours"] - one["theirs"]) for one in found}
-    values = list(apart.values())
-    worst = max(apart, key=lambda name: apart[name])
-    lies = spread(values)
-    targets = (None, None) if note else (MEAN, WORST)
-    return [
-        Figure(
-            "score", f"{what}, mean difference", sum(values) / len(values), targets[0], False, len(values), lies, note
-        ),
-        Figure("score", f"{what}, worst difference", apart[worst], targets[1], False, len(values), lies, note or worst),
-    ]
 
 
 ROW = Row("score", measure)
