@@ -118,7 +118,7 @@ def test_fits_inside_the_box(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("form", WRITTEN)
 def test_under_gives_the_best_look_inside_the_limit(form: str) -> None:
-    whole = run(SAMPLES["bmp photo"], LooksLike(70.0), form).size
+    whole = run(SAMPLES["bmp photo"], Fixed(80), form).size
     loose, tight = (run(SAMPLES["bmp photo"], Under(size), form) for size in (whole + 64, whole * 3 // 4))
     assert tight.size <= whole * 3 // 4
     assert tight.size < loose.size <= whole + 64
