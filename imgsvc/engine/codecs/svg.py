@@ -27,8 +27,9 @@ from imgsvc.engine.sanitise import clean, sanitise
 from imgsvc.engine.vector import Node, info, measure, parse, view_box, write
 from imgsvc.errors import BadPicture
 
-LARGEST = Resize(4096, 4096)
-"""The box a drawing is made to fit, whatever size the file names."""
+LARGEST = Resize(2000, 2000)
+"""The box a drawing is made to fit, whatever size the file names: it takes as long and as much memory to encode as the
+largest picture that may be uploaded by default."""
 FAMILY = "Noto Sans"
 """The font that ships along: what text is drawn in where the machine has not the font the file names."""
 
