@@ -43,11 +43,22 @@ def opened(data: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
         yield image
 
 
+@contextmanager
+def header(data: bytes, formats: tuple[str, ...], limits: Limits) -> Iterator[Image.Image]:
+    """As `opened`; where Pillow's own guard stops first, its TooManyPixels names our limit."""
+    try:
+        with opened(data, formats) as image:
+            yield image
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise TooManyPixels(f"image: got over {most} pixels, expected at most {limits.max_frame_pixels}.") from error
+
+
 def inspector(*formats: str, frames: bool = False) -> Callable[[bytes, Limits], Info]:
     """A Codec.inspect that lets Pillow read the header of these formats; counts frames where asked to."""
 
     def inspect(data: bytes, limits: Limits) -> Info:
-        with decoding(), opened(data, formats) as image:
+        with decoding(), header(data, formats, limits) as image:
             width, height = image.size
             check(Info(width, height), limits)
             return Info(width, height, _frames(image)[1] if frames else 1)

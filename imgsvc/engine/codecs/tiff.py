@@ -6,7 +6,7 @@ from PIL import Image
 
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info
-from imgsvc.engine.pixels import check, decoder, decoding, opened
+from imgsvc.engine.pixels import check, decoder, decoding, header
 from imgsvc.errors import TooManyPixels
 
 BYTE_ORDERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -20,7 +20,7 @@ def sniff(data: bytes) -> bool:
 
 def inspect(data: bytes, limits: Limits) -> Info:
     """Sides of the first page. A tile takes memory at its full size, also beyond the picture's edge."""
-    with decoding(), opened(data, ("TIFF",)) as image:
+    with decoding(), header(data, ("TIFF",), limits) as image:
         info = Info(*image.size)
         tile = [_side(image, tag) for tag in (TILE_WIDTH, TILE_HEIGHT)]
     check(info, limits)
