@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
 from imgsvc.engine.apart import apart
@@ -57,6 +59,12 @@ def test_a_bomb_is_refused_by_its_header_and_its_like_is_not(
         inspect(make(too_much))
 
 
+@pytest.mark.parametrize("side", [4000, 30_000])
+def test_the_pixel_limit_is_named_on_either_side_of_the_decoders_own_guard(side: int) -> None:
+    with pytest.raises(TooManyPixels, match=r"expected at most 12000000\.$"):
+        png.CODEC.inspect(bombs.png(side), Limits(max_width=side, max_height=side, max_frame_pixels=12_000_000))
+
+
 @pytest.mark.parametrize(("side", "shown"), [(16, True), (60_000, False)])
 def test_sides_that_only_the_container_claims_are_refused(side: int, shown: bool) -> None:
     data = bombs.avif_sides(side)
@@ -74,11 +82,42 @@ def test_what_hides_behind_the_header_is_refused_by_the_decoder(make: Callable[[
         optimize(make(too_much), Recipe(), Budget())
 
 
-@pytest.mark.parametrize(("goal", "most"), [(LooksLike(70.0), 200), (Lossless(), 200_000)])
-def test_packed_rows_beyond_the_picture_stop_no_pass(goal: Goal, most: int) -> None:
+@pytest.mark.parametrize("goal", [LooksLike(70.0), Lossless()])
+def test_packed_rows_beyond_the_picture_are_dropped(goal: Goal) -> None:
     data = bombs.png(pixels=bombs.inflating(100))
     result = optimize(data, Recipe(goal), Budget())
-    assert len(result.data) <= min(len(data), most)
+    assert len(data) > 100_000
+    assert len(result.data) <= 200
+
+
+def noisy(mode: str, size: tuple[int, int]) -> bytes:
+    out = BytesIO()
+    Image.effect_noise(size, 50).convert("RGBA" if mode == "RGBA" else "L").convert(mode).save(out, "PNG")
+    return out.getvalue()
+
+
+def interlaced(size: tuple[int, int]) -> bytes:
+    made: bytes = pyvips.Image.gaussnoise(*size).cast("uchar").bandjoin([7, 9]).pngsave_buffer(interlace=True)
+    return made
+
+
+MODES = ["1", "P", "L", "LA", "RGB", "RGBA", "I;16"]
+PLAIN = [
+    *(noisy(mode, size) for mode in MODES for size in ((1, 1), (3, 2), (37, 23))),
+    *(interlaced((width, height)) for width, height in ((1, 1), (2, 1), (1, 5), (3, 3), (5, 4), (8, 9), (37, 23))),
+]
+
+
+@pytest.mark.parametrize("whole", PLAIN)
+def test_only_rows_beyond_the_last_are_trimmed(whole: bytes) -> None:
+    assert png.trim(whole) == whole
+    rows = zlib.decompress(b"".join(part[8:-4] for kind, part in png.chunks(whole) if kind == b"IDAT"))
+    longer = bombs.chunk(b"IDAT", zlib.compress(rows + bytes(1000)))
+    trimmed = png.trim(
+        png.SIGNATURE + b"".join(longer if kind == b"IDAT" else part for kind, part in png.chunks(whole))
+    )
+    (packed,) = [part for kind, part in png.chunks(trimmed) if kind == b"IDAT"]
+    assert zlib.decompress(packed[8:-4]) == rows
 
 
 def test_more_scans_are_taken_of_small_pictures_than_of_large_ones() -> None:

@@ -25,6 +25,10 @@ SEAL = b"imGS"
 SHOWN = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"tRNS", b"acTL", b"fcTL", b"fdAT", SEAL}
 
 MOST_CHUNKS = 65_536
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples of a pixel by colour type (PNG 3, table 12)."""
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column and row of each pass, and the steps to the next (PNG 3, 8.1)."""
 
 # In steps of 5 of it, for its files do not shrink evenly; where that is quick all of them are tried.
 PALETTE_STEP = 5
@@ -94,6 +98,29 @@ def strip(data: bytes) -> bytes:
     return b"".join(kept)
 
 
+def trim(data: bytes) -> bytes:
+    """The same picture without packed rows beyond its last, which decoders pass over; untouched where it has none."""
+    width, height, depth, colour, _, _, interlace = struct.unpack_from(">IIBBBBB", data, len(SIGNATURE) + 8)
+    bits = depth * CHANNELS.get(colour, 1)
+    size = sum((1 + (w * bits + 7) // 8) * h for w, h in _passes(width, height, interlace) if w and h)
+    kept = list(chunks(data))
+    unpacker = zlib.decompressobj()
+    rows = unpacker.decompress(b"".join(whole[8:-4] for kind, whole in kept if kind == b"IDAT"), size + 1)
+    if len(rows) <= size:
+        return data
+    first = next(number for number, (kind, _) in enumerate(kept) if kind == b"IDAT")
+    packed = chunk(b"IDAT", zlib.compress(rows[:size]))
+    around = [whole for kind, whole in kept[first:] if kind != b"IDAT"]
+    return b"".join([SIGNATURE, *(whole for _, whole in kept[:first]), packed, *around])
+
+
+def _passes(width: int, height: int, interlace: int) -> list[tuple[int, int]]:
+    """Width and height of each reduced picture that a PNG is made of (PNG 3, 8.1)."""
+    if not interlace:
+        return [(width, height)]
+    return [(-(-(width - x) // right), -(-(height - y) // down)) for x, y, right, down in ADAM7]
+
+
 def sealed(data: bytes) -> str:
     return next((whole[8:-4].decode("ascii", "replace") for kind, whole in chunks(data) if kind == SEAL), "")
 
@@ -107,7 +134,7 @@ def rewrite(work: Work) -> Offer | None:
     """The file's own pixels, whatever their depth."""
     if work.data is None:
         return None
-    return Offer(oxipng.optimize_from_memory(strip(work.data), level=QUICK, strip=KEEP), 100.0)
+    return Offer(oxipng.optimize_from_memory(trim(strip(work.data)), level=QUICK, strip=KEEP), 100.0)
 
 
 def truecolour(work: Work) -> Offer | None:
