@@ -16,7 +16,7 @@ from imgsvc.gate import Gate
 from imgsvc.observe import Log
 from imgsvc.pace import Pace
 from imgsvc.room import Room
-from imgsvc.sandbox import Dead, Late, Pool, survey, sweep
+from imgsvc.sandbox import Dead, Late, Pool, sweep
 from imgsvc.service import Service
 from imgsvc.settings import Settings, load
 from imgsvc.store.blobs import Blobs
@@ -78,9 +78,8 @@ def build(settings: Settings, pool: Pool | None, clock: Callable[[], float], log
 
 def tell_fences(service: Service, log: Log) -> None:
     """One line that names each fence around the helpers, a warning where one is missing."""
-    jobs = service.settings.instance / "jobs"
     try:
-        fences = survey(jobs)
+        fences = service.pool.survey()
     except (OSError, Dead, Late) as error:
         log.write("no helper starts", level="error", reason=str(error))
         return

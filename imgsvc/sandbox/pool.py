@@ -33,8 +33,9 @@ GRACE = 0.15
 class Load:
     """What the pool of this process does right now; `restarts` counts helpers that replaced another so far.
 
-    `fences` are those of a helper that is up, none while none is. `trouble` says, for each helper that could not be
-    started when that was tried last, why. `retry_after` is in how many seconds all who run and wait may be done.
+    `fences` are those of a helper that is up, or of the last `Pool.survey` while none is. `trouble` says, for each
+    helper that could not be started when that was tried last, why. `retry_after` is in how many seconds all who run
+    and wait may be done.
     """
 
     helpers: int
@@ -90,6 +91,7 @@ class Pool:
         self._command = command
         self._report = report
         self._crews: dict[int, _Crew] = {}
+        self._surveyed: tuple[Fence, ...] = ()
 
     def start(self) -> None:
         """Start all helpers in the background, so that the first pictures need not wait for them."""
@@ -126,6 +128,14 @@ class Pool:
         finally:
             crew.turns.leave(seat, begin and time.monotonic() - begin)
 
+    def survey(self) -> tuple[Fence, ...]:
+        """The fences that helpers stand behind here, told by one that starts for nothing else.
+
+        OSError, Dead or Late where none starts.
+        """
+        self._surveyed = child.survey(self._folder)
+        return self._surveyed
+
     def load(self) -> Load:
         """The pool's state in this process."""
         crew = self._crew()
@@ -133,7 +143,7 @@ class Pool:
         crew.turns.look()
         trouble = tuple(why for why in (seat.trouble() for seat in crew.seats) if why)
         restarts = sum(max(0, seat.starts - 1) for seat in crew.seats)
-        fences = next((seat.fences() for seat in crew.seats if seat.fences()), ())
+        fences = next((seat.fences() for seat in crew.seats if seat.fences()), self._surveyed)
         return Load(self._helpers, running, waiting, restarts, fences, trouble, crew.turns.later())
 
     def close(self) -> None:

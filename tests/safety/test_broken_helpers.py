@@ -44,6 +44,14 @@ def test_a_broken_installation_says_what_is_wrong(found, photo, broken, eventual
     assert (line["level"], line["error"]) == ("error", "out_of_order")
 
 
+def test_the_fences_are_known_before_a_helper_is_up(found, broken):
+    pool, _ = broken
+    site = found(pool=pool)
+    assert site.get("/health").json["fences"] == {}
+    pool.survey()
+    assert list(site.get("/health").json["fences"]) == ["sizes", "privileges", "files", "calls"]
+
+
 def test_a_sound_installation_has_no_notes(site, photo):
     assert site.post(photo).status_code == 200
     for path in ("/health", "/ready"):
