@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from bench.arithmetic import percentile, spread
@@ -17,7 +18,7 @@ from bench.figures import Figure
 from bench.pictures import photo, saved
 from bench.programs import missing
 from bench.run import Row, Run
-from bench.scores import read
+from bench.scores import Truth, read
 from bench.servers import SERVERS, SIDE, Server, fetch, running
 from imgsvc.engine.graphics import is_graphic
 
@@ -30,14 +31,17 @@ def measure(run: Run) -> list[Figure]:
     servers = [server for server in SERVERS if not missing(server.needs)]
     run.said += [f"{server.name}: skipped, not installed" for server in SERVERS if server not in servers]
     with tempfile.TemporaryDirectory() as name:
-        rates, sizes = _rates(servers, Path(name), _upload(run.stills()), run)
+        upload = _upload(run.stills())
+        rates, answers = _rates(servers, Path(name), upload, run)
     medians = {server: percentile(rates[server], 0.5) for server in rates}
-    run.data["service"] = {"pictures a second": rates, "bytes": sizes}
+    looks = {server: _look(upload, answer) for server, answer in answers.items()}
+    sizes = {server: len(answer) for server, answer in answers.items()}
+    run.data["service"] = {"pictures a second": rates, "bytes": sizes, "scores": looks}
     rivals = [medians[server] for server in medians if server != "imgsvc"]
     if "imgsvc" not in medians or not rivals:
         return []
     ratios = [rate / max(rivals) for rate in rates["imgsvc"]]
-    note = ", ".join(f"{server} {medians[server]:.1f}/s, {sizes[server]} bytes" for server in medians)
+    note = ", ".join(f"{one} {medians[one]:.1f}/s, {sizes[one]} bytes that score {looks[one]:.1f}" for one in medians)
     what = f"throughput over the better of {', '.join(server for server in medians if server != 'imgsvc')}"
     return [Figure("service", what, medians["imgsvc"] / max(rivals), TARGET, True, ROUNDS, spread(ratios), note)]
 
@@ -54,26 +58,26 @@ def _upload(stills: list[Picture]) -> bytes:
 
 def _rates(
     servers: list[Server], folder: Path, upload: bytes, run: Run
-) -> tuple[dict[str, list[float]], dict[str, int]]:
-    """Pictures a second in each round; servers take turns so that a slow minute hits all of them."""
+) -> tuple[dict[str, list[float]], dict[str, bytes]]:
+    """Pictures a second in each round, and an answer; servers take turns so that a slow minute hits all of them."""
     names = [f"photo-{number}.jpg" for number in range(REQUESTS)]
     for name in names:
         (folder / name).write_bytes(upload)
     rates: dict[str, list[float]] = {server.name: [] for server in servers}
-    sizes: dict[str, int] = {}
+    answers: dict[str, bytes] = {}
     for _ in range(ROUNDS):
         for server in servers:
             try:
-                rate, sizes[server.name] = _round(server, folder, upload, names)
+                rate, answers[server.name] = _round(server, folder, upload, names)
                 rates[server.name].append(rate)
             except RuntimeError as error:
                 log = folder / f"{server.name}.log"
                 run.said.append(f"{error}; {log.read_text(errors='replace')[-300:] if log.exists() else ''}")
         shutil.rmtree(folder / "instance", ignore_errors=True)
-    return {name: found for name, found in rates.items() if found}, sizes
+    return {name: found for name, found in rates.items() if found}, answers
 
 
-def _round(server: Server, folder: Path, upload: bytes, names: list[str]) -> tuple[float, int]:
+def _round(server: Server, folder: Path, upload: bytes, names: list[str]) -> tuple[float, bytes]:
     with running(server, folder) as port, ThreadPoolExecutor(CLIENTS) as clients:
         ask = partial(_ask, server, port, upload)
         answer = list(clients.map(ask, names[:WARM]))[-1]
@@ -81,7 +85,14 @@ def _round(server: Server, folder: Path, upload: bytes, names: list[str]) -> tup
             raise RuntimeError(f"{server.name}: the answer is not WebP of {SIDE} pixels")
         begun = time.monotonic()
         list(clients.map(ask, names))
-        return len(names) / (time.monotonic() - begun), len(answer)
+        return len(names) / (time.monotonic() - begun), answer
+
+
+def _look(upload: bytes, answer: bytes) -> float:
+    """The score of an answer against the whole upload made small by Pillow: how alike those services' pictures are."""
+    shown = read(answer)
+    whole = Image.fromarray(read(upload)).resize(shown.shape[1::-1], Image.Resampling.LANCZOS)
+    return Truth(np.asarray(whole)).score(shown)
 
 
 def _ask(server: Server, port: int, upload: bytes, name: str) -> bytes:

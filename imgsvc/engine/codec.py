@@ -115,6 +115,8 @@ class Codec:
     """Upright, sRGB, reshaped to fit the box; a vector is drawn at its own size or the box, whichever is smaller."""
     passes: tuple[Pass, ...] = ()
     """In the order they are tried; empty for a format that is only read."""
+    quick: Callable[[Picture, int], bytes] | None = None
+    """One encode at the encoder's fast settings and a quality of 1..100, instead of all passes; None: there is none."""
     alpha: bool = True
     animation: bool = False
     becomes: str = ""

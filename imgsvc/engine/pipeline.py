@@ -75,7 +75,7 @@ def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result
 
     contest = Contest(recipe.goal, lambda entry: keep(result(entry)))
     for target in targets:
-        _try(target, source, data, picture, recipe.goal, budget, contest)
+        _try(target, source, data, picture, recipe, budget, contest)
     if contest.best is None:
         raise BadPicture(f"image: the picture cannot be written as {' or '.join(t.name for t in targets)}.")
     return result(contest.best)
@@ -97,8 +97,9 @@ def _blank(info: Info) -> Picture:
 
 
 def _try(
-    target: Codec, source: Codec, data: bytes, picture: Picture, goal: Goal, budget: Budget, contest: Contest
+    target: Codec, source: Codec, data: bytes, picture: Picture, recipe: Recipe, budget: Budget, contest: Contest
 ) -> None:
+    goal = recipe.goal
     kept = target is source and (target.vector or not picture.reshaped)
     if kept:
         safe = Offer(target.safe(data), 100.0)
@@ -113,7 +114,8 @@ def _try(
 
     judge = Judge(fitted).reader(read)
     wanted = _lossless_if_it_fits(goal, data, kept)
-    for offered in target.passes:
+    once = _once(target, recipe)
+    for offered in once or target.passes:
         name = f"{target.name}.{offered.name}"
 
         def show(offer: Offer, name: str = name) -> None:
@@ -121,7 +123,16 @@ def _try(
 
         work = Work(data if kept else None, fitted, wanted, budget, judge, read, show, contest.least, contest.met)
         contest.note(_run(offered, name, work, contest, show))
-    _polish(target, contest, Work(None, fitted, wanted, budget, judge, read))
+    if not once:
+        _polish(target, contest, Work(None, fitted, wanted, budget, judge, read))
+
+
+def _once(target: Codec, recipe: Recipe) -> tuple[Pass, ...]:
+    """The one encode that a recipe in a hurry is answered with; nothing where all passes are to run."""
+    make, goal = target.quick, recipe.goal
+    if make is None or not recipe.quick or not isinstance(goal, Fixed):
+        return ()
+    return (Pass("quick", lambda work: Offer(make(work.picture, goal.quality)), lossy=True),)
 
 
 def _polish(target: Codec, contest: Contest, work: Work) -> None:

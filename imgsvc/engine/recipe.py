@@ -65,6 +65,8 @@ class Recipe:
     formats: tuple[str, ...] = ()
     """Codec names; empty keeps the source's, several: the smallest result wins."""
     resize: Resize | None = None
+    quick: bool = False
+    """One encode at the encoder's fast settings where the goal is Fixed; no other goal is changed by it."""
 
     @property
     def key(self) -> str:
@@ -74,6 +76,8 @@ class Recipe:
             words.append("formats=" + ",".join(sorted(set(self.formats))))
         if self.resize:
             words.append(str(self.resize))
+        if self.quick:
+            words.append("quick")
         return ";".join(words)
 
 
@@ -82,6 +86,7 @@ def parse(key: str) -> Recipe:
     goal: Goal | None = None
     formats: tuple[str, ...] = ()
     resize: Resize | None = None
+    quick = False
     for word in key.split(";"):
         name, _, value = word.partition("=")
         match name:
@@ -98,8 +103,10 @@ def parse(key: str) -> Recipe:
             case "fit":
                 width, _, height = value.partition("x")
                 resize = Resize(int(width), int(height))
+            case "quick":
+                quick = True
             case _:
                 raise ValueError(f"not a recipe: {key!r}")
     if goal is None:
         raise ValueError(f"a recipe without a goal: {key!r}")
-    return Recipe(goal, formats, resize)
+    return Recipe(goal, formats, resize, quick)

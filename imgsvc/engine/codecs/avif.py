@@ -29,6 +29,7 @@ QUALITY = Scale(1, 99, lambda score: round(48 + (score - 70) * 1.3), slope=0.6)
 # Seconds a megapixel takes at each of aom's speeds; a still gets the slowest that its time allows.
 SPEEDS = ((5, 2.0), (6, 0.8), (8, 0.25), (10, 0.1))
 PROBES = 6
+QUICK = 8
 TUNE = {"tune": "ssimulacra2"}
 NEAREST = 98
 
@@ -182,6 +183,10 @@ def encode(picture: Picture, quality: int, picked: int, subsampling: str) -> byt
     return out.getvalue()
 
 
+def quick(picture: Picture, quality: int) -> bytes:
+    return encode(picture, QUALITY.at(quality), QUICK, "4:0:0" if picture.gray else "4:2:0")
+
+
 def exact(work: Work) -> Offer | None:
     """A conversion that keeps every pixel: identity matrix, full chroma."""
     if work.data is not None or not isinstance(work.goal, Lossless) or work.picture.animation:
@@ -208,6 +213,7 @@ CODEC = Codec(
         Pass("nearest", nearest),
         Pass("aom", lossy, lossy=True),
     ),
+    quick=quick,
     animation=True,
     safe=strip,
     sealed=sealed,

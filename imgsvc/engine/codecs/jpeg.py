@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 
 import mozjpeg_lossless_optimization as mozjpeg
 from PIL import Image
@@ -165,6 +166,14 @@ def encode(picture: Picture, quality: int, table: int, full_chroma: bool, draft:
     return saved
 
 
+def quick(picture: Picture, quality: int) -> bytes:
+    """libjpeg-turbo's file: no trellis, one scan, Huffman tables of its own."""
+    out = BytesIO()
+    pixels = picture.pixels[..., 0] if picture.gray else picture.pixels
+    Image.fromarray(pixels).save(out, "JPEG", quality=SCALE_420.at(quality), optimize=True)
+    return out.getvalue()
+
+
 def setting(table: int, full_chroma: bool) -> Setting:
     name = f"{table} {'full' if full_chroma else 'half'}"
     scale = SCALE_444 if full_chroma else SCALE_420
@@ -220,6 +229,7 @@ CODEC = Codec(
         Pass("mozjpeg-lossless", rewrite),
         Pass("nearest", nearest),
     ),
+    quick=quick,
     alpha=False,
     safe=strip,
     sealed=sealed,

@@ -159,6 +159,15 @@ def plain(picture: Picture, quality: int) -> bytes:
     return out.getvalue()
 
 
+def quick(picture: Picture, quality: int) -> bytes:
+    """libwebp's method 2: 2-3 % more bytes at the same score than its default 4, in half the time."""
+    if picture.animation:
+        return reel.save(picture.animation, "WEBP", quality=LOSSY.at(quality), method=2)
+    out = BytesIO()
+    Image.fromarray(picture.pixels).save(out, "WEBP", quality=LOSSY.at(quality), method=2)
+    return out.getvalue()
+
+
 SETTINGS = (Setting("deblocked", deblocked, LOSSY), Setting("plain", plain, LOSSY))
 
 
@@ -183,6 +192,7 @@ CODEC = Codec(
         Pass("near-lossless", near, lossy=True),
         Pass("lossless", exact),
     ),
+    quick=quick,
     animation=True,
     safe=strip,
     sealed=sealed,

@@ -1,0 +1,75 @@
+"""A recipe in a hurry: one encode at a fixed quality, which keeps every other promise."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgsvc.engine.budget import Budget
+from imgsvc.engine.codecs import BY_NAME, CODECS
+from imgsvc.engine.pipeline import optimize
+from imgsvc.engine.recipe import Fixed, LooksLike, Lossless, Recipe, Resize, Under, parse
+from tests.engine.pictures import encoded, photo, samples
+
+SAMPLES = samples()
+HURRIED = tuple(codec.name for codec in CODECS if codec.quick)
+GOALS = st.one_of(
+    st.just(Lossless()),
+    st.builds(LooksLike, st.integers(0, 100)),
+    st.builds(Fixed, st.integers(1, 100)),
+    st.builds(Under, st.integers(1, 10**9)),
+)
+SIDES = st.integers(1, 99_999)
+
+
+@given(
+    st.builds(
+        Recipe,
+        GOALS,
+        st.sets(st.sampled_from(sorted(BY_NAME))).map(lambda names: tuple(sorted(names))),
+        st.none() | st.builds(Resize, SIDES, SIDES),
+        st.booleans(),
+    )
+)
+def test_a_key_is_read_back_as_the_recipe_it_names(recipe: Recipe) -> None:
+    assert parse(recipe.key) == recipe
+
+
+def test_haste_is_part_of_the_key() -> None:
+    assert Recipe(Fixed(80)).key != Recipe(Fixed(80), quick=True).key
+
+
+@pytest.mark.parametrize("form", HURRIED)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_one_encode_and_nothing_else(name: str, form: str) -> None:
+    result = optimize(SAMPLES[name], Recipe(Fixed(70), (form,), quick=True), Budget(30))
+    assert [step.name for step in result.steps if step.name != "original"] == [f"{form}.quick"]
+    with Image.open(BytesIO(result.data)) as image:
+        assert image.size == (result.width, result.height)
+        assert getattr(image, "n_frames", 1) == result.frames
+    if name.split()[0] == form:
+        assert result.size <= len(SAMPLES[name])
+
+
+@pytest.mark.parametrize("form", HURRIED)
+def test_twice_is_once(form: str) -> None:
+    recipe = Recipe(Fixed(70), (form,), quick=True)
+    once = optimize(SAMPLES["bmp photo"], recipe, Budget(30))
+    assert optimize(once.data, recipe, Budget(30)).data == once.data
+
+
+@pytest.mark.parametrize("form", HURRIED)
+def test_a_higher_quality_is_a_larger_file(form: str) -> None:
+    data = encoded(photo(), "PNG")
+    sizes = [optimize(data, Recipe(Fixed(q), (form,), quick=True), Budget(30)).size for q in (20, 50, 80)]
+    assert sizes == sorted(set(sizes))
+
+
+def test_other_goals_are_not_hurried() -> None:
+    data = SAMPLES["bmp photo"]
+    calm, hurried = (optimize(data, Recipe(LooksLike(70.0), ("webp",), quick=q), Budget(30)) for q in (False, True))
+    assert calm.data == hurried.data
