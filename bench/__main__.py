@@ -1,4 +1,4 @@
-"""`python -m bench size|speed [DIR]` measures; `python -m bench install` brings the peers."""
+"""`python -m bench size|speed [DIR]` measures, `soak` attacks, `fuzz` guesses; `install` brings the peers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from bench import corpus, plots, programs, report
 from bench.figures import Figure
 from bench.rows import SIZE, SPEED
 from bench.run import Row, Run, executor
+from bench.soak import command as soak
+from bench.soak import fuzz
 
 OUT = Path(__file__).resolve().parent / "out"
 ROWS = {"size": SIZE, "speed": SPEED}
@@ -19,9 +21,19 @@ ROWS = {"size": SIZE, "speed": SPEED}
 
 def main() -> None:
     arguments = _arguments()
-    if arguments.command == "install":
-        programs.install()
-        return
+    match arguments.command:
+        case "install":
+            programs.install()
+        case "soak":
+            soak.main(arguments)
+        case "fuzz":
+            fuzz.main(arguments)
+        case _:
+            measure(arguments)
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """The rows of `size` or `speed`."""
     os.environ.update(programs.ONE_THREAD)
     chosen = _chosen(arguments.command, arguments.only)
     pictures, left_out = corpus.load(arguments.folder)
@@ -57,16 +69,21 @@ def _chosen(command: str, only: str) -> list[Row]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("command", choices=("size", "speed", "install"))
-    parser.add_argument("folder", nargs="?", type=Path, help="a folder of pictures")
-    parser.add_argument("--only", default="", help="rows to measure, comma between: " + ", ".join(_names()))
-    parser.add_argument("--sample", type=int, help="at most so many pictures, spread evenly over the folder")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder for the report, the JSON and the plots")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("install", help="bring the peers from their registries")
+    for name in ROWS:
+        _options(commands.add_parser(name, help="compare with the peers"), name)
+    soak.options(commands.add_parser("soak", help="attack a running service"), OUT)
+    fuzz.options(commands.add_parser("fuzz", help="guess at the parsers"))
     return parser.parse_args()
 
 
-def _names() -> list[str]:
-    return [row.name for rows in ROWS.values() for row in rows]
+def _options(parser: argparse.ArgumentParser, command: str) -> None:
+    names = ", ".join(row.name for row in ROWS[command])
+    parser.add_argument("folder", nargs="?", type=Path, help="a folder of pictures")
+    parser.add_argument("--only", default="", help=f"rows to measure, comma between: {names}")
+    parser.add_argument("--sample", type=int, help="at most so many pictures, spread evenly over the folder")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for the report, the JSON and the plots")
 
 
 if __name__ == "__main__":
