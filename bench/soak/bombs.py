@@ -13,8 +13,8 @@ SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     ' width="{0}" height="{0}">{1}</svg>'
 )
-TILE, TILES = 1024, 16
-"""Side of an AVIF tile in pixels, and tiles in a row and in a column."""
+TILES = 16
+"""Tiles in a row and in a column of an AVIF grid."""
 
 
 def all_bombs() -> dict[str, bytes]:
@@ -24,7 +24,7 @@ def all_bombs() -> dict[str, bytes]:
         "GIF of 5000 frames of 5000x5000": made.gif(5000, 5000, 5000),
         "zTXt of 200 MB": made.png_text(200),
         "WebP of 16383x16383": webp_solid(16_383),
-        "AVIF grid of 16384x16384": avif_grid(),
+        "AVIF grid of 16384x16384": avif_grid(1024),
         "TIFF tile of 20000x20000": made.tiff_tile(20_000),
         "SVG of 30000x30000": SVG.format(30_000, '<rect width="30000" height="30000" fill="red"/>').encode(),
         "SVG nested 200000 deep": SVG.format(100, "<g>" * 200_000 + "</g>" * 200_000).encode(),
@@ -68,18 +68,18 @@ def webp_solid(side: int) -> bytes:
     return made.webp([(b"VP8L", b"\x2f" + struct.pack("<I", header) + codes.to_bytes(4, "little"))])
 
 
-def avif_grid() -> bytes:
-    """16 x 16 tiles of 1024 x 1024, each an item of its own that lies in the same place (ISO/IEC 23008-12, 6.6.2.3)."""
+def avif_grid(side: int) -> bytes:
+    """16 x 16 tiles of that side, each an item of its own that lies in the same place (ISO/IEC 23008-12, 6.6.2.3)."""
     out = BytesIO()
-    Image.new("RGB", (TILE, TILE), (90, 120, 30)).save(out, "AVIF", quality=30)
+    Image.new("RGB", (side, side), (90, 120, 30)).save(out, "AVIF", quality=30)
     whole = out.getvalue()
     tile, settings = _body(whole, b"mdat"), _body(whole, b"av1C")
     numbers = range(2, 2 + TILES * TILES)
-    sides = struct.pack(">HH", TILES * TILE, TILES * TILE)
+    sides = struct.pack(">HH", TILES * side, TILES * side)
     grid = bytes([0, 0, TILES - 1, TILES - 1]) + sides
     entries = _item(1, b"grid") + b"".join(_item(number, b"av01") for number in numbers)
-    properties = _box(b"ispe", bytes(4) + struct.pack(">II", TILE, TILE)) + _box(b"av1C", settings)
-    properties += _box(b"ispe", bytes(4) + struct.pack(">II", TILES * TILE, TILES * TILE))
+    properties = _box(b"ispe", bytes(4) + struct.pack(">II", side, side)) + _box(b"av1C", settings)
+    properties += _box(b"ispe", bytes(4) + struct.pack(">II", TILES * side, TILES * side))
     properties += _box(b"pixi", bytes(4) + b"\3\x08\x08\x08")
     owned = struct.pack(">HBBB", 1, 2, 3, 4) + b"".join(struct.pack(">HBBBB", n, 3, 1, 0x82, 4) for n in numbers)
 
