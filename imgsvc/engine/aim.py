@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeVar
 
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.codec import Offer, Work
 from imgsvc.engine.recipe import Fixed, LooksLike, Under
-from imgsvc.engine.search import smallest
+from imgsvc.engine.search import CLOSE, smallest
 
 T = TypeVar("T")
 
@@ -19,6 +21,7 @@ SHARE = 0.6
 JUMP = 4.0
 # What sealing may add to a file.
 SEAL_ROOM = 48
+HIGHEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +34,43 @@ class Scale:
     """Where a promised score (0..100) is usually reached."""
     slope: float = 0.7
     """By how much the score rises with each step thereabouts."""
+    close: float = CLOSE
+    """The share of a step above the promise that is close enough."""
 
     def at(self, quality: int) -> int:
         """A quality of 1..100 on this scale."""
         return round(self.lo + (self.hi - self.lo) * (quality - 1) / 99)
 
+    def alike(self, place: float) -> float:
+        """The score usually reached at this place: the inverse of `guess`, to half a point."""
+        return next((half / 2 for half in range(2 * HIGHEST) if self.guess(half / 2) >= place), float(HIGHEST))
 
-def meet(work: Work, encode: Callable[[int], bytes], scale: Scale) -> Offer | None:
+
+def through(*points: tuple[float, float]) -> Callable[[float], int]:
+    """A guess that follows straight lines through points of (score, place), both rising, and goes on beyond them."""
+    pairs = tuple(pairwise(points))
+
+    def guess(score: float) -> int:
+        (left, low), (right, high) = next((pair for pair in pairs if score <= pair[1][0]), pairs[-1])
+        return round(low + (score - left) / (right - left) * (high - low))
+
+    return guess
+
+
+def meet(work: Work, encode: Callable[[int], bytes], scale: Scale, most: float = math.inf) -> Offer | None:
     """The encoder's best answer to the goal: the fewest bytes at the promised score, or the best look in the bytes.
 
-    None for a lossless goal. Where the goal cannot be reached, the nearest there is.
+    None for a lossless goal. Where the goal cannot be reached, the nearest there is; nor is it where a file falls short
+    of the promised score in `most` bytes or more.
     """
-    probes = _Probes(work, encode)
+    probes = _Probes(work, encode, most)
     match work.goal:
         case Fixed(quality):
             return Offer(encode(scale.at(quality)))
         case LooksLike(score):
+            guess = scale.guess(score)
             found = smallest(
-                probes.score, score, scale.lo, scale.hi, scale.guess(score), probes.enough, scale.slope, JUMP
+                probes.score, score, scale.lo, scale.hi, guess, probes.enough, scale.slope, JUMP, scale.close
             )
             return Offer(probes.files[found.at], found.value)
         case Under(size):
@@ -60,6 +82,9 @@ def meet(work: Work, encode: Callable[[int], bytes], scale: Scale) -> Offer | No
                 -scale.guess(75.0),
                 probes.enough,
             )
+            if not highest.good and scale.lo not in probes.files:
+                # Time may be short, but a limit is a limit.
+                return Offer(encode(scale.lo))
             return Offer(probes.files[-highest.at])
     return None
 
@@ -91,6 +116,8 @@ class _Probes:
 
     work: Work
     encode: Callable[[int], bytes]
+    most: float = math.inf
+    hopeless: bool = False
     files: dict[int, bytes] = field(default_factory=dict)
     slowest: float = 0.0
     begun: float = field(init=False)
@@ -113,6 +140,9 @@ class _Probes:
         self.files[x] = self.encode(x)
         score = self.work.judge(self.files[x])
         self.work.show(Offer(self.files[x], score))
+        goal = self.work.goal
+        short = isinstance(goal, LooksLike) and score < goal.score
+        self.hopeless = self.hopeless or (short and len(self.files[x]) >= self.most)
         return score
 
     def _timed(self, act: Callable[[], T]) -> T:
@@ -122,5 +152,5 @@ class _Probes:
         return done
 
     def enough(self) -> bool:
-        """Whether another probe would take more than this search's share of the time."""
-        return self.budget.left - self.slowest < (1 - SHARE) * self.begun
+        """Whether another probe is in vain, or would take more than this search's share of the time."""
+        return self.hopeless or self.budget.left - self.slowest < (1 - SHARE) * self.begun

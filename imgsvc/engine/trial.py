@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from imgsvc.engine.aim import Scale, meet
 from imgsvc.engine.codec import Offer, Picture, Pixels, Work
@@ -13,14 +14,20 @@ from imgsvc.engine.mosaic import mosaic
 from imgsvc.engine.recipe import LooksLike
 
 # An estimate within this many points of the target is drawn from the curve; further off one more probe is made.
-NEAR = 2.5
-# A setting whose estimate on the first probes is this much larger than the best so far is given up.
+NEAR = 3.0
+# While no curve of the picture is known, a single probe is believed within so many points.
+NEAR_ALONE = 1.0
+# A setting whose estimate is this much larger than the best so far is given up.
 HOPELESS = 1.06
 MOST_PROBES = 4
 # Seams between tiles hide some of the loss: a sample scores higher than its picture by this share of what it lacks.
-SEAMS = 0.06
+SEAMS = 0.03
 # A slope drawn from two close probes is mostly noise: it is believed between these shares of the scale's own.
 SLOPES = (0.6, 2.5)
+# By how much the logarithm of the bytes rises with each point of the score, until two probes tell.
+GROWTH = 0.04
+# On a sample's word the whole picture's search ends at a file less than one step above the promise.
+STEP = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,8 @@ class Setting:
     scale: Scale
     draft: Callable[[Picture, int], bytes] | None = None
     """The same look from a cheaper run, whose bytes compare with other drafts'."""
+    variant: Setting | None = None
+    """What is tried as well where this setting is the best of those it was tried with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +51,31 @@ class Estimate:
     at: float
     size: float
     slope: float
+    growth: float = GROWTH
+    """By how much the logarithm of the bytes rises with each point of the score."""
 
 
 def best_of(work: Work, settings: tuple[Setting, ...]) -> Offer | None:
     """The goal met by the setting that a sample shows to be the best; the first one for goals without a score.
 
-    None where the sample says that no setting reaches the promised score.
+    None where no setting reaches the promised score. Where files as large as the best so far fall short of it, the last
+    of those.
     """
-    first = settings[0]
     if not isinstance(work.goal, LooksLike):
-        return meet(work, lambda quality: first.encode(work.picture, quality), first.scale)
-    sample = _sampled(work)
+        return meet(work, partial(settings[0].encode, work.picture), settings[0].scale)
+    sample = sampled(work)
     if sample is work:
-        estimates = _estimates(work, settings, work.goal.score)
-    else:
-        drafts = tuple(replace(setting, encode=setting.draft or setting.encode) for setting in settings)
-        estimates = _estimates(sample, drafts, work.goal.score + SEAMS * (100.0 - work.goal.score))
-    best = min(estimates, key=lambda estimate: estimate.size, default=None)
+        return _each_searched(work, settings, work.goal.score)
+    target = work.goal.score + SEAMS * (100.0 - work.goal.score)
+    best = min(estimates(sample, settings, target), key=lambda estimate: estimate.size, default=None)
     if best is None:
         return None
-    encode = next(setting.encode for setting in settings if setting.name == best.setting.name)
-    chosen = replace(best.setting.scale, guess=lambda _: round(best.at), slope=best.slope)
-    return meet(work, lambda quality: encode(work.picture, quality), chosen)
+    scale = replace(best.setting.scale, slope=best.slope, close=STEP)
+    return _searched(work, best.setting, scale, round(best.at), _most(work))
 
 
-def _sampled(work: Work) -> Work:
+def sampled(work: Work) -> Work:
+    """The work on a mosaic of its picture, which shows no file to the contest; the work itself where that is small."""
     tiles: Pixels = mosaic(work.picture.pixels)
     if tiles is work.picture.pixels:
         return work
@@ -75,64 +84,85 @@ def _sampled(work: Work) -> Work:
     return replace(work, picture=picture, judge=lambda data: judge.score(work.read(data)), show=lambda _: None)
 
 
-def _estimates(work: Work, settings: tuple[Setting, ...], target: float) -> Iterator[Estimate]:
-    least = math.inf
-    shift = 0.0
+def estimates(work: Work, settings: tuple[Setting, ...], target: float) -> Iterator[Estimate]:
+    """Where each setting reaches the target, by a few probes; none for one that cannot or that time rules out."""
+    best: Estimate | None = None
+    first: Estimate | None = None
     for setting in settings:
-        if least < math.inf and not work.budget.allows(work.budget.spent):
+        if best and not work.budget.allows(work.budget.spent):
             return
-        guess = setting.scale.guess(target) + shift
-        estimate = _estimate(work, setting, target, round(guess), least)
-        if estimate is None:
-            continue
-        # What makes this picture harder or easier than most does so for every setting.
-        shift = estimate.at - setting.scale.guess(target)
-        least = min(least, estimate.size)
+        if estimate := _estimate(work, setting, target, first, best):
+            yield estimate
+            first = first or estimate
+            best = min(best or estimate, estimate, key=lambda one: one.size)
+    if best and best.setting.variant and (estimate := _estimate(work, best.setting.variant, target, best, best)):
         yield estimate
 
 
-def _estimate(work: Work, setting: Setting, target: float, guess: int, least: float) -> Estimate | None:
+def _each_searched(work: Work, settings: tuple[Setting, ...], score: float) -> Offer | None:
+    """Every setting on the picture itself, down to the last step: it is small enough."""
+    best: Offer | None = None
+    most = _most(work)
+    for setting in (*settings, *(setting.variant for setting in settings if setting.variant)):
+        if best and not work.budget.allows(work.budget.spent):
+            break
+        offer = _searched(work, setting, replace(setting.scale, close=0.0), setting.scale.guess(score), most)
+        if offer:
+            best = offer if best is None or len(offer.data) < most else best
+            most = min(most, len(offer.data))
+    return best
+
+
+def _searched(work: Work, setting: Setting, scale: Scale, at: int, most: float) -> Offer | None:
+    """The goal met by one setting from a first guess; None where it cannot be."""
+    offer = meet(work, partial(setting.encode, work.picture), replace(scale, guess=lambda _: at), most)
+    if offer is None or not isinstance(work.goal, LooksLike):
+        return offer
+    reached = offer.score is not None and offer.score >= work.goal.score
+    return offer if reached or len(offer.data) >= most else None
+
+
+def _most(work: Work) -> float:
+    """Bytes from which on a file is of no use."""
+    return work.least() if work.met() else math.inf
+
+
+def _estimate(
+    work: Work, setting: Setting, target: float, known: Estimate | None, best: Estimate | None
+) -> Estimate | None:
     lo, hi = setting.scale.lo, setting.scale.hi
+    encode = setting.draft or setting.encode
+    # What makes this picture harder or easier than most does so for every setting.
+    alike = known.setting.scale.alike(known.at) if known else target
+    x = min(max(setting.scale.guess(alike), lo), hi)
     seen: dict[int, tuple[float, float]] = {}
-    x = min(max(guess, lo), hi)
-    while x not in seen and len(seen) < MOST_PROBES:
-        data = setting.encode(work.picture, x)
-        score = work.judge(data)
-        work.show(Offer(data, score))
-        seen[x] = (score, math.log(len(data)))
-        if x == hi and score < target:
+    while True:
+        data = encode(work.picture, x)
+        seen[x] = (work.judge(data), math.log(len(data)))
+        if x == hi and seen[x][0] < target:
             return None
-        slope = _slope(seen, setting)
-        if len(seen) > 1 and _nearest(seen, target)[1] <= NEAR:
-            break
-        if len(seen) > 1 and _at(seen, target, slope, setting).size > least * HOPELESS:
-            break
-        nearest, _ = _nearest(seen, target)
-        step = (target - seen[nearest][0]) / slope
-        x = min(max(nearest + (round(step) or (1 if step > 0 else -1)), lo), hi)
-    return _at(seen, target, _slope(seen, setting), setting)
+        found = _at(seen, target, setting, known)
+        place = min(seen, key=lambda x: abs(seen[x][0] - target))
+        away = target - seen[place][0]
+        near = NEAR if known or len(seen) > 1 else NEAR_ALONE
+        if abs(away) <= near or len(seen) == MOST_PROBES or (best and found.size > best.size * HOPELESS):
+            return found
+        x = min(max(place + (round(away / found.slope) or (1 if away > 0 else -1)), lo), hi)
+        if x in seen:
+            return found
 
 
-def _nearest(seen: dict[int, tuple[float, float]], target: float) -> tuple[int, float]:
-    place = min(seen, key=lambda x: abs(seen[x][0] - target))
-    return place, abs(seen[place][0] - target)
-
-
-def _slope(seen: dict[int, tuple[float, float]], setting: Setting) -> float:
-    first, last = min(seen), max(seen)
-    usual = setting.scale.slope
-    if last == first:
-        return usual
-    measured = (seen[last][0] - seen[first][0]) / (last - first)
-    return min(max(measured, usual * SLOPES[0]), usual * SLOPES[1])
-
-
-def _at(seen: dict[int, tuple[float, float]], target: float, slope: float, setting: Setting) -> Estimate:
-    """The line through the two probes nearest the target, in score against the logarithm of the bytes."""
+def _at(seen: dict[int, tuple[float, float]], target: float, setting: Setting, known: Estimate | None) -> Estimate:
+    """On the line through the two probes nearest the target, in score against the logarithm of the bytes."""
     near = sorted(seen, key=lambda x: abs(seen[x][0] - target))[:2]
-    one = near[0]
+    one, other = near[0], near[-1]
     score, size = seen[one]
-    other = near[-1]
-    rise = (seen[other][0] - score) or slope
-    growth = (seen[other][1] - size) / rise if other != one else 0.03
-    return Estimate(setting, one + (target - score) / slope, math.exp(size + growth * (target - score)), slope)
+    slope = known.slope if known else setting.scale.slope
+    growth = known.growth if known else GROWTH
+    rise = seen[other][0] - score
+    if other != one and rise:
+        usual = setting.scale.slope
+        slope = min(max(rise / (other - one), usual * SLOPES[0]), usual * SLOPES[1])
+        growth = max((seen[other][1] - size) / rise, 0.0)
+    away = target - score
+    return Estimate(setting, one + away / slope, math.exp(size + growth * away), slope, growth)

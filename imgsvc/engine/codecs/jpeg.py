@@ -11,11 +11,10 @@ from io import BytesIO
 import mozjpeg_lossless_optimization as mozjpeg
 from PIL import Image
 
-from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.aim import Scale, meet, through
 from imgsvc.engine.apart import apart
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
-from imgsvc.engine.graphics import is_graphic
 from imgsvc.engine.pixels import decoder, inspector, opened, orientation, to_vips
 from imgsvc.engine.recipe import LooksLike, Lossless
 from imgsvc.engine.trial import Setting, best_of
@@ -33,15 +32,27 @@ MOST_SCANNED_PIXELS = 1_000_000_000
 MOST_SEGMENTS = 50_000
 MOST_SKIPPED = 65_536
 
-# What libjpeg-turbo and mozjpeg call quality; 420 stands for chroma at half size.
-SCALE_420 = Scale(5, 96, lambda score: round(28 + (score - 40)), slope=0.5)
-SCALE_444 = Scale(5, 100, lambda score: round(26 + (score - 40)), slope=0.6)
+# Where pictures usually reach a score, on what mozjpeg calls quality: by its quantisation table (cjpeg's
+# `-quant-table`: 2 tuned for MS-SSIM, 5 Watson, Taylor and Borthwick, 8 Peterson, Ahumada and Watson) and its chroma.
+GUESSES = {
+    (2, True): through((60, 44), (70, 64), (80, 82), (86, 90), (90, 94)),
+    (5, True): through((60, 42), (70, 63), (80, 83), (86, 91), (90, 95)),
+    (8, True): through((60, 32), (70, 50), (80, 71), (86, 83), (90, 91)),
+    (2, False): through((60, 40), (70, 59), (80, 78), (86, 88), (90, 93)),
+    (5, False): through((60, 37), (70, 56), (80, 79), (86, 89), (90, 94)),
+    (8, False): through((60, 28), (70, 46), (80, 66), (86, 79), (90, 88)),
+}
+HIGHEST_HALF, HIGHEST_FULL = 96, 100
+SLOPE = 0.5
+SCALE_QUICK = Scale(1, HIGHEST_HALF, GUESSES[2, True], SLOPE)
 SCALE_NEAREST = Scale(95, 100, lambda _: 95)
 NEAREST = 95.0
 
 # From this score on 4:2:0 costs more bytes than it saves, or does not get there at all.
 FULL_CHROMA_FROM = 84.0
 HALF_CHROMA_UP_TO = 90.0
+# Table 8 wins where little may be lost, table 5 where much may.
+TABLES = ((64.0, (5, 2)), (84.0, (2, 5, 8)), (100.0, (2, 8)))
 MOST_LOSSLESS_GAIN = 0.5
 
 
@@ -170,44 +181,43 @@ def quick(picture: Picture, quality: int) -> bytes:
     """libjpeg-turbo's file: no trellis, one scan, Huffman tables of its own."""
     out = BytesIO()
     pixels = picture.pixels[..., 0] if picture.gray else picture.pixels
-    Image.fromarray(pixels).save(out, "JPEG", quality=SCALE_420.at(quality), optimize=True)
+    Image.fromarray(pixels).save(out, "JPEG", quality=SCALE_QUICK.at(quality), optimize=True)
     return out.getvalue()
 
 
-def setting(table: int, full_chroma: bool) -> Setting:
-    name = f"{table} {'full' if full_chroma else 'half'}"
-    scale = SCALE_444 if full_chroma else SCALE_420
+def setting(table: int, half: bool, variant: Setting | None = None) -> Setting:
     return Setting(
-        name,
-        lambda picture, quality: encode(picture, quality, table, full_chroma),
-        scale,
-        draft=lambda picture, quality: encode(picture, quality, table, full_chroma, draft=True),
+        f"{table} {'half' if half else 'full'}",
+        lambda picture, quality: encode(picture, quality, table, not half),
+        Scale(1, HIGHEST_HALF if half else HIGHEST_FULL, GUESSES[table, half], SLOPE),
+        draft=lambda picture, quality: encode(picture, quality, table, not half, draft=True),
+        variant=variant,
     )
+
+
+FULL = {table: setting(table, half=False) for table in (2, 5, 8)}
+HALF = {table: setting(table, half=True) for table in FULL}
+# Full chroma instead wins on a few pictures, and is worth a try with the best table alone.
+EITHER = {table: replace(HALF[table], variant=FULL[table]) for table in FULL}
 
 
 def lossy(work: Work) -> Offer | None:
-    """Chroma at half size where that reaches the promised score, at full size else; the table by trial."""
+    """Chroma at half size where that is smaller or enough, at full size else; the table by trial."""
     score = work.goal.score if isinstance(work.goal, LooksLike) else 0.0
-    half = tuple(setting(table, full_chroma=False) for table in tables(score))
-    full = tuple(setting(table, full_chroma=True) for table in tables(score))
+    tables = next(tables for below, tables in TABLES if score <= below)
+    full = tuple(FULL[table] for table in tables)
     if work.picture.gray:
-        return best_of(work, half)
-    if score > HALF_CHROMA_UP_TO:
-        return best_of(work, full) or meet(work, lambda quality: encode(work.picture, quality, 2, True), SCALE_444)
-    if score >= FULL_CHROMA_FROM or is_graphic(work.picture.pixels):
-        half += full[:2]
-    return (
-        best_of(work, half)
-        or best_of(work, full)
-        or meet(work, lambda quality: encode(work.picture, quality, 2, True), SCALE_444)
-    )
-
-
-def tables(score: float) -> tuple[int, ...]:
-    """mozjpeg's tables that win at such scores, the likeliest first: 2 MS-SSIM tuned, 4 Klein, Silverstein and
-    Carney, 5 Watson, Taylor and Borthwick, 6 Ahumada, Watson and Peterson, 8 Peterson, Ahumada and Watson.
-    """
-    return (2, 5, 4, 6) if score < 78 else (2, 8, 5)
+        first = tuple(HALF[table] for table in tables)
+    elif score > HALF_CHROMA_UP_TO:
+        first = full
+    elif score >= FULL_CHROMA_FROM:
+        first = tuple(HALF[table] for table in tables) + full
+    else:
+        first = tuple(EITHER[table] for table in tables)
+    if offer := best_of(work, first):
+        return offer
+    last = FULL[2]
+    return best_of(work, full) or meet(work, lambda quality: last.encode(work.picture, quality), last.scale)
 
 
 def nearest(work: Work) -> Offer | None:

@@ -9,7 +9,7 @@ from io import BytesIO
 from PIL import Image
 
 from imgsvc.engine import reel
-from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.aim import Scale, meet, through
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
 from imgsvc.engine.graphics import is_graphic
@@ -24,10 +24,13 @@ MOST_CHUNKS = 1000
 LOSSY_FRAME = (b"VP8 ", b"ALPH")
 ALPHA, EXIF, XMP = 0x10, 0x08, 0x04
 
-LOSSY = Scale(0, 100, lambda score: round(40 + (score - 55) * 1.6) if score < 86 else 90, slope=0.5)
+LOSSY = Scale(0, 100, through((55, 38), (67, 62), (76, 80), (86, 92), (94, 99)), slope=0.75)
 # libwebp's near-lossless levels: 100 keeps everything, each 20 less drops one more low bit where it is unseen.
 NEAR_LEVELS = (0, 20, 40, 60, 80)
 NEAR = Scale(0, len(NEAR_LEVELS) - 1, lambda score: 0 if score < 85 else 2)
+# Quality and method of a lossless file made in a hurry, and the least share of its bytes a near-lossless one takes.
+QUICK = (20, 1)
+NEAR_SHARE = 0.33
 SECONDS_A_PIXEL = 5e-6
 SMALL_PIXELS = 64 * 64
 
@@ -110,24 +113,37 @@ def seal(data: bytes, words: str) -> bytes:
 
 
 def exact(work: Work) -> Offer | None:
-    """Every pixel, also the colours under full transparency."""
+    """Every pixel, also the colours under full transparency; of a lossy goal's pictures, of drawn ones alone."""
     if work.data is not None:
-        if work.picture.converted or _is_lossy(work.data):
-            return None
-    elif not (isinstance(work.goal, Lossless) or _drawn(work) or not work.met()):
-        return None
+        wanted = not work.picture.converted and not _is_lossy(work.data)
+    else:
+        wanted = isinstance(work.goal, Lossless) or _drawn(work)
+    return Offer(_lossless(work), 100.0) if wanted else None
+
+
+def last(work: Work) -> Offer | None:
+    """Every pixel where nothing less keeps the promise."""
+    return None if work.data is not None or work.met() else Offer(_lossless(work), 100.0)
+
+
+def _lossless(work: Work) -> bytes:
     if work.picture.animation:
-        return Offer(reel.save(work.picture.animation, "WEBP", lossless=True, quality=60, method=4), 100.0)
-    out = BytesIO()
+        return reel.save(work.picture.animation, "WEBP", lossless=True, quality=60, method=4)
     hard = work.budget.allows(work.picture.width * work.picture.height * SECONDS_A_PIXEL)
-    effort = {"quality": 90, "method": 6} if hard else {"quality": 75, "method": 4}
-    Image.fromarray(work.picture.pixels).save(out, "WEBP", lossless=True, exact=True, **effort)
-    return Offer(out.getvalue(), 100.0)
+    return _compressed(work.picture, *((90, 6) if hard else (75, 4)))
+
+
+def _compressed(picture: Picture, effort: int, method: int) -> bytes:
+    out = BytesIO()
+    Image.fromarray(picture.pixels).save(out, "WEBP", lossless=True, exact=True, quality=effort, method=method)
+    return out.getvalue()
 
 
 def near(work: Work) -> Offer | None:
     """Low bits dropped where nobody sees them: for drawn pictures, whose edges the lossy mode spoils."""
     if work.picture.animation or (work.met() and not _drawn(work)):
+        return None
+    if work.met() and NEAR_SHARE * len(_compressed(work.picture, *QUICK)) > work.least():
         return None
     image = to_vips(work.picture.pixels)
     return meet(
@@ -141,22 +157,24 @@ def lossy(work: Work) -> Offer | None:
     if work.picture.animation:
         animation = work.picture.animation
         return meet(work, lambda quality: reel.save(animation, "WEBP", quality=quality, method=4), LOSSY)
-    return best_of(work, SETTINGS) or meet(work, lambda quality: deblocked(work.picture, quality), LOSSY)
+    return best_of(work, SETTINGS) or meet(work, lambda quality: encode(work.picture, quality, True, True), LOSSY)
 
 
-def deblocked(picture: Picture, quality: int) -> bytes:
-    """libwebp at its slowest, chroma sampled for sharp edges, the deblocking filter's strength tried out."""
+def encode(picture: Picture, quality: int, sharp: bool, deblock: bool) -> bytes:
+    """libwebp at its slowest; `sharp` samples chroma for sharp edges, `deblock` tries the filter's strengths."""
+    if not sharp and not deblock:
+        out = BytesIO()
+        Image.fromarray(picture.pixels).save(out, "WEBP", quality=quality, method=6)
+        return out.getvalue()
     saved: bytes = to_vips(picture.pixels).webpsave_buffer(
-        Q=quality, effort=6, smart_subsample=True, smart_deblock=True, keep="none"
+        Q=quality, effort=6, smart_subsample=sharp, smart_deblock=deblock, keep="none"
     )
     return saved
 
 
-def plain(picture: Picture, quality: int) -> bytes:
-    """libwebp at its slowest with chroma averaged: smaller where colour has no sharp edges."""
-    out = BytesIO()
-    Image.fromarray(picture.pixels).save(out, "WEBP", quality=quality, method=6)
-    return out.getvalue()
+def setting(sharp: bool, deblock: bool, variant: Setting | None = None) -> Setting:
+    name = f"{'sharp' if sharp else 'plain'}{' deblocked' if deblock else ''}"
+    return Setting(name, lambda picture, quality: encode(picture, quality, sharp, deblock), LOSSY, variant=variant)
 
 
 def quick(picture: Picture, quality: int) -> bytes:
@@ -168,7 +186,8 @@ def quick(picture: Picture, quality: int) -> bytes:
     return out.getvalue()
 
 
-SETTINGS = (Setting("deblocked", deblocked, LOSSY), Setting("plain", plain, LOSSY))
+# The search for the filter's strength takes three times as long as all else, and is tried with the better chroma alone.
+SETTINGS = tuple(setting(sharp, deblock=False, variant=setting(sharp, deblock=True)) for sharp in (False, True))
 
 
 def _is_lossy(data: bytes) -> bool:
@@ -188,9 +207,10 @@ CODEC = Codec(
     inspect=inspect,
     decode=decoder("WEBP", frames=True),
     passes=(
+        Pass("lossless", exact),
         Pass("lossy", lossy, lossy=True),
         Pass("near-lossless", near, lossy=True),
-        Pass("lossless", exact),
+        Pass("last", last),
     ),
     quick=quick,
     animation=True,
