@@ -57,36 +57,56 @@ def through(*points: tuple[float, float]) -> Callable[[float], int]:
     return guess
 
 
-def meet(work: Work, encode: Callable[[int], bytes], scale: Scale, most: float = math.inf) -> Offer | None:
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a search for a score came to: a file, its quality, and whether it reached the score."""
+
+    offer: Offer
+    at: int
+    good: bool
+
+
+def seek(work: Work, encode: Callable[[int], bytes], scale: Scale, score: float, most: float = math.inf) -> Sought:
+    """The fewest bytes at this score; the nearest there is where it cannot be reached.
+
+    Gives up, with what it has, where a file falls short of the score in `most` bytes or more.
+    """
+    probes = _Probes(work, encode)
+
+    def in_vain() -> bool:
+        data, reached = probes.latest
+        return probes.enough() or (reached < score and len(data) >= most)
+
+    found = smallest(
+        probes.score, score, scale.lo, scale.hi, scale.guess(score), in_vain, scale.slope, JUMP, scale.close
+    )
+    return Sought(Offer(probes.files[found.at], found.value), found.at, found.good)
+
+
+def meet(work: Work, encode: Callable[[int], bytes], scale: Scale) -> Offer | None:
     """The encoder's best answer to the goal: the fewest bytes at the promised score, or the best look in the bytes.
 
-    None for a lossless goal. Where the goal cannot be reached, the nearest there is; nor is it where a file falls short
-    of the promised score in `most` bytes or more.
+    None for a lossless goal. Where the goal cannot be reached, the nearest there is.
     """
-    probes = _Probes(work, encode, most)
     match work.goal:
         case Fixed(quality):
             return Offer(encode(scale.at(quality)))
         case LooksLike(score):
-            guess = scale.guess(score)
-            found = smallest(
-                probes.score, score, scale.lo, scale.hi, guess, probes.enough, scale.slope, JUMP, scale.close
-            )
-            return Offer(probes.files[found.at], found.value)
+            return seek(work, encode, scale, score).offer
         case Under(size):
-            highest = smallest(
-                lambda x: -float(probes.size(-x)),
-                SEAL_ROOM - size,
-                -scale.hi,
-                -scale.lo,
-                -scale.guess(75.0),
-                probes.enough,
-            )
-            if not highest.good and scale.lo not in probes.files:
-                # Time may be short, but a limit is a limit.
-                return Offer(encode(scale.lo))
-            return Offer(probes.files[-highest.at])
+            return _largest(work, encode, scale, size)
     return None
+
+
+def _largest(work: Work, encode: Callable[[int], bytes], scale: Scale, size: int) -> Offer:
+    """The highest quality in so many bytes; the lowest there is where time runs out before one fits."""
+    probes = _Probes(work, encode)
+    highest = smallest(
+        lambda x: -float(probes.size(-x)), SEAL_ROOM - size, -scale.hi, -scale.lo, -scale.guess(75.0), probes.enough
+    )
+    if not highest.good and scale.lo not in probes.files:
+        return Offer(encode(scale.lo))
+    return Offer(probes.files[-highest.at])
 
 
 def sweep(work: Work, encode: Callable[[int], bytes], scale: Scale) -> None:
@@ -116,11 +136,11 @@ class _Probes:
 
     work: Work
     encode: Callable[[int], bytes]
-    most: float = math.inf
-    hopeless: bool = False
     files: dict[int, bytes] = field(default_factory=dict)
     slowest: float = 0.0
     begun: float = field(init=False)
+    latest: tuple[bytes, float] = b"", 0.0
+    """The last file that was scored, and its score."""
 
     def __post_init__(self) -> None:
         self.begun = self.budget.left
@@ -140,9 +160,7 @@ class _Probes:
         self.files[x] = self.encode(x)
         score = self.work.judge(self.files[x])
         self.work.show(Offer(self.files[x], score))
-        goal = self.work.goal
-        short = isinstance(goal, LooksLike) and score < goal.score
-        self.hopeless = self.hopeless or (short and len(self.files[x]) >= self.most)
+        self.latest = self.files[x], score
         return score
 
     def _timed(self, act: Callable[[], T]) -> T:
@@ -152,5 +170,5 @@ class _Probes:
         return done
 
     def enough(self) -> bool:
-        """Whether another probe is in vain, or would take more than this search's share of the time."""
-        return self.hopeless or self.budget.left - self.slowest < (1 - SHARE) * self.begun
+        """Whether another probe would take more than this search's share of the time."""
+        return self.budget.left - self.slowest < (1 - SHARE) * self.begun

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 
 from PIL import Image
@@ -14,7 +15,7 @@ from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
 from imgsvc.engine.graphics import is_graphic
 from imgsvc.engine.pixels import check, decoder, inspector, opened, orientation, to_vips
-from imgsvc.engine.recipe import Lossless
+from imgsvc.engine.recipe import LooksLike, Lossless
 from imgsvc.engine.trial import Setting, best_of
 from imgsvc.errors import BadPicture
 
@@ -28,9 +29,11 @@ LOSSY = Scale(0, 100, through((55, 38), (67, 62), (76, 80), (86, 92), (94, 99)),
 # libwebp's near-lossless levels: 100 keeps everything, each 20 less drops one more low bit where it is unseen.
 NEAR_LEVELS = (0, 20, 40, 60, 80)
 NEAR = Scale(0, len(NEAR_LEVELS) - 1, lambda score: 0 if score < 85 else 2)
-# Quality and method of a lossless file made in a hurry, and the least share of its bytes a near-lossless one takes.
+# Quality and method of a lossless file made in a hurry; the least shares of its bytes that a thorough one takes and a
+# near-lossless one; and the bytes a pixel below which the lossless file of a drawing often beats lossy ones.
 QUICK = (20, 1)
-NEAR_SHARE = 0.33
+LOSSLESS_SHARE, NEAR_SHARE = 0.5, 0.33
+EASY = 0.1
 SECONDS_A_PIXEL = 5e-6
 SMALL_PIXELS = 64 * 64
 
@@ -113,23 +116,36 @@ def seal(data: bytes, words: str) -> bytes:
 
 
 def exact(work: Work) -> Offer | None:
-    """Every pixel, also the colours under full transparency; of a lossy goal's pictures, of drawn ones alone."""
+    """Every pixel, also the colours under full transparency; for a lossy goal where that promises to be small."""
     if work.data is not None:
         wanted = not work.picture.converted and not _is_lossy(work.data)
     else:
-        wanted = isinstance(work.goal, Lossless) or _drawn(work)
+        wanted = isinstance(work.goal, Lossless) or (_drawn(work) and _quick(work) <= EASY * _pixels(work))
     return Offer(_lossless(work), 100.0) if wanted else None
 
 
 def last(work: Work) -> Offer | None:
-    """Every pixel where nothing less keeps the promise."""
-    return None if work.data is not None or work.met() else Offer(_lossless(work), 100.0)
+    """Every pixel where nothing less keeps the promise, or takes fewer bytes."""
+    if work.data is not None or isinstance(work.goal, Lossless):
+        return None
+    if work.met() and not (_drawn(work) and EASY * _pixels(work) < _quick(work) < work.least() / LOSSLESS_SHARE):
+        return None
+    return Offer(_lossless(work), 100.0)
+
+
+def _quick(work: Work) -> int:
+    """Bytes of a lossless file made in a hurry."""
+    return len(_compressed(work.picture, *QUICK))
+
+
+def _pixels(work: Work) -> int:
+    return work.picture.width * work.picture.height
 
 
 def _lossless(work: Work) -> bytes:
     if work.picture.animation:
         return reel.save(work.picture.animation, "WEBP", lossless=True, quality=60, method=4)
-    hard = work.budget.allows(work.picture.width * work.picture.height * SECONDS_A_PIXEL)
+    hard = work.budget.allows(_pixels(work) * SECONDS_A_PIXEL)
     return _compressed(work.picture, *((90, 6) if hard else (75, 4)))
 
 
@@ -143,7 +159,7 @@ def near(work: Work) -> Offer | None:
     """Low bits dropped where nobody sees them: for drawn pictures, whose edges the lossy mode spoils."""
     if work.picture.animation or (work.met() and not _drawn(work)):
         return None
-    if work.met() and NEAR_SHARE * len(_compressed(work.picture, *QUICK)) > work.least():
+    if work.met() and NEAR_SHARE * _quick(work) > work.least():
         return None
     image = to_vips(work.picture.pixels)
     return meet(
@@ -157,7 +173,8 @@ def lossy(work: Work) -> Offer | None:
     if work.picture.animation:
         animation = work.picture.animation
         return meet(work, lambda quality: reel.save(animation, "WEBP", quality=quality, method=4), LOSSY)
-    return best_of(work, SETTINGS) or meet(work, lambda quality: encode(work.picture, quality, True, True), LOSSY)
+    found = best_of(work, SETTINGS) if isinstance(work.goal, LooksLike) else None
+    return found or meet(work, partial(DEBLOCKED.encode, work.picture), DEBLOCKED.scale)
 
 
 def encode(picture: Picture, quality: int, sharp: bool, deblock: bool) -> bytes:
@@ -172,9 +189,9 @@ def encode(picture: Picture, quality: int, sharp: bool, deblock: bool) -> bytes:
     return saved
 
 
-def setting(sharp: bool, deblock: bool, variant: Setting | None = None) -> Setting:
+def setting(sharp: bool, deblock: bool, twin: Setting | None = None) -> Setting:
     name = f"{'sharp' if sharp else 'plain'}{' deblocked' if deblock else ''}"
-    return Setting(name, lambda picture, quality: encode(picture, quality, sharp, deblock), LOSSY, variant=variant)
+    return Setting(name, lambda picture, quality: encode(picture, quality, sharp, deblock), LOSSY, twin=twin)
 
 
 def quick(picture: Picture, quality: int) -> bytes:
@@ -186,8 +203,12 @@ def quick(picture: Picture, quality: int) -> bytes:
     return out.getvalue()
 
 
-# The search for the filter's strength takes three times as long as all else, and is tried with the better chroma alone.
-SETTINGS = tuple(setting(sharp, deblock=False, variant=setting(sharp, deblock=True)) for sharp in (False, True))
+# The deblocking filter's strength changes a few bits of the file, and takes three times as long to find as all else.
+DEBLOCKED = setting(sharp=True, deblock=True)
+SETTINGS = (
+    setting(sharp=False, deblock=False, twin=setting(sharp=False, deblock=True)),
+    setting(sharp=True, deblock=False, twin=DEBLOCKED),
+)
 
 
 def _is_lossy(data: bytes) -> bool:
@@ -196,7 +217,7 @@ def _is_lossy(data: bytes) -> bool:
 
 def _drawn(work: Work) -> bool:
     # A lossless file of a photo is several times larger than any lossy one: it would only take time.
-    small = work.picture.width * work.picture.height <= SMALL_PIXELS
+    small = _pixels(work) <= SMALL_PIXELS
     return work.picture.animation is None and (small or is_graphic(work.picture.pixels))
 
 
