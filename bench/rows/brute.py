@@ -23,6 +23,7 @@ from bench.run import Row, Run
 from bench.scores import Pixels, read
 from imgsvc.engine import pipeline, score
 from imgsvc.engine.budget import Budget
+from imgsvc.engine.graphics import is_graphic
 from imgsvc.engine.recipe import LooksLike, Recipe
 from imgsvc.engine.score import Reference
 
@@ -43,6 +44,7 @@ MOZJPEG = {
     "optimize_scans": True,
     "keep": "none",
 }
+AOM = {"tune": "ssimulacra2", "sharpness": "0", "deltaq-strength": "25"}
 Encode = Callable[[Pixels, int], bytes]
 
 
@@ -61,17 +63,18 @@ def near_lossless(pixels: Pixels, quality: int) -> bytes:
     return made
 
 
-def avif(pixels: Pixels, quality: int, *, chroma: str) -> bytes:
+def avif(pixels: Pixels, quantizer: int, *, chroma: str) -> bytes:
     out = BytesIO()
-    options = {"codec": "aom", "speed": 6, "max_threads": 1, "autotiling": False}
-    Image.fromarray(pixels).save(out, "AVIF", quality=quality, subsampling=chroma, **options)
+    options = {"codec": "aom", "speed": 4 if is_graphic(pixels) else 5, "max_threads": 1, "autotiling": False}
+    quality = round(100 * quantizer / 63)
+    Image.fromarray(pixels).save(out, "AVIF", quality=quality, subsampling=chroma, advanced=AOM, **options)
     return out.getvalue()
 
 
 SETTINGS: dict[str, tuple[tuple[Encode, range], ...]] = {
     "jpg": tuple((partial(jpeg, chroma=chroma, table=3), range(20, 101)) for chroma in ("on", "off")),
     "webp": ((partial(webp, sharp=True), range(20, 101)), (near_lossless, range(0, 101, 20))),
-    "avif": tuple((partial(avif, chroma=chroma), range(15, 100)) for chroma in ("4:2:0", "4:4:4")),
+    "avif": tuple((partial(avif, chroma=chroma), range(10, 63)) for chroma in ("4:2:0", "4:4:4")),
 }
 
 

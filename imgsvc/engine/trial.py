@@ -41,6 +41,8 @@ class Setting:
     scale: Scale
     draft: Callable[[Picture, int], bytes] | None = None
     """The same look from a cheaper run, whose bytes compare with other drafts'."""
+    gain: float = 0.0
+    """Points by which a file usually scores above the draft of its quality."""
     variant: Setting | None = None
     """What is tried as well where this setting is the best of those it was tried with."""
     twin: Setting | None = None

@@ -1,0 +1,72 @@
+"""A slow encoder met by way of quick drafts: they choose the setting and foretell the score of the slow file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from imgsvc.engine.aim import meet
+from imgsvc.engine.codec import Offer, Picture, Work
+from imgsvc.engine.recipe import LooksLike
+from imgsvc.engine.trial import SEAMS, Estimate, Setting, estimates, sampled
+
+# What is foretold errs by half a point; aimed this much above the promise, most first encodes keep it.
+MARGIN = 0.1
+# A draft of the whole this many points off is made once more, nearer to where it matters.
+FAR = 2.0
+# A file this share of one step above the promise is not worth another slow encode.
+STEP = 1.4
+
+
+def rehearsed(work: Work, settings: tuple[Setting, ...]) -> Offer | None:
+    """The goal met by the best setting as drafts show it, in one or two slow encodes of a large picture.
+
+    Drafts of a mosaic choose the setting and a quality. The slow file's score is foretold from a draft of the whole and
+    from what the slow encode adds to the draft's score on the mosaic: what the mosaic is unlike drops out. The first
+    setting meets a goal without a score. None where no draft reaches the promised one.
+    """
+    first = settings[0]
+    if not isinstance(work.goal, LooksLike):
+        return meet(work, partial(first.encode, work.picture), first.scale)
+    promised = work.goal.score
+    sample = sampled(work)
+    seams = 0.0 if sample is work else SEAMS * (100.0 - promised)
+    found = estimates(sample, settings, promised + seams - first.gain)
+    best = min(found, key=lambda estimate: estimate.size, default=None)
+    if best is None:
+        return None
+    setting = best.setting
+    scale = replace(setting.scale, slope=best.slope)
+    if sample is work:
+        scale = replace(scale, guess=lambda _: round(best.at))
+    else:
+        guess = math.ceil(_foretold(work, sample, best, promised))
+        scale = replace(scale, guess=lambda _: guess, close=STEP)
+    return meet(work, partial(setting.encode, work.picture), scale)
+
+
+def _foretold(work: Work, sample: Work, best: Estimate, promised: float) -> float:
+    """The quality at which the slow file of the whole has the promised score, and a little more."""
+    setting = best.setting
+    slow, draft = setting.encode, setting.draft or setting.encode
+    at = _within(setting, best.at)
+    whole = _score(work, draft, at)
+    off = promised - setting.gain - whole
+    if abs(off) > FAR:
+        at = _within(setting, at + off / best.slope)
+        whole = _score(work, draft, at)
+    gain = _score(sample, slow, at) - _score(sample, draft, at)
+    return at + (promised + MARGIN - whole - gain) / best.slope
+
+
+def _within(setting: Setting, at: float) -> int:
+    return min(max(round(at), setting.scale.lo), setting.scale.hi)
+
+
+def _score(stage: Work, encode: Callable[[Picture, int], bytes], at: int) -> float:
+    made = encode(stage.picture, at)
+    score = stage.judge(made)
+    stage.show(Offer(made, score))
+    return score
