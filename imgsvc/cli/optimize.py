@@ -14,18 +14,23 @@ from imgsvc import ladder
 from imgsvc.cli.batch import Batch
 from imgsvc.cli.places import Places
 from imgsvc.cli.report import Outcome, line, total, wire
-from imgsvc.engine.recipe import Recipe, Resize, Under
+from imgsvc.engine.recipe import AUTO, Recipe, Resize, Under
 from imgsvc.errors import BadParameter
 from imgsvc.settings import load
 
-FORMATS = ("jpg", "jpeg", "png", "webp", "gif", "avif")
+FORMATS = ("jpg", "jpeg", "png", "webp", "gif", "avif", AUTO)
 BOX = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--quality", type=click.IntRange(1, 10), help="1 keeps every pixel, 10 (the default) is the smallest.")
-@click.option("--format", "format_", type=click.Choice(FORMATS, case_sensitive=False), help="Convert to this format.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS, case_sensitive=False),
+    help="Convert to this format; auto to the one that comes out smallest.",
+)
 @click.option("--ratio", metavar="WxH", help="Fit inside this box of pixels; never enlarges.")
 @click.option("--max-bytes", type=click.IntRange(min=1), help="The best-looking file of at most this many bytes.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the results.")

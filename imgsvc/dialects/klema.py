@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug import Response as AnyResponse
 
 from imgsvc import delivery, ladder, names, web
-from imgsvc.engine.recipe import Recipe, Resize
+from imgsvc.engine.recipe import AUTO, Recipe, Resize
 from imgsvc.engine.result import Result
 from imgsvc.errors import BadParameter, ImgsvcError, InputError
 from imgsvc.gate import Gate
@@ -21,7 +21,7 @@ from imgsvc.store.links import Link
 OPTIMIZE = "/api/v1/optimize"
 DOWNLOAD = "/download.php"
 PARAMETERS = ("output_format", "ratio", "quality", "response")
-FORMATS = {"jpg": "jpg", "jpeg": "jpg", "png": "png", "webp": "webp", "gif": "gif", "avif": "avif"}
+FORMATS = {"jpg": "jpg", "jpeg": "jpg", "png": "png", "webp": "webp", "gif": "gif", "avif": "avif", "auto": AUTO}
 QUALITIES = {str(quality): quality for quality in range(1, 11)}
 _RATIO = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 
@@ -45,7 +45,7 @@ def _formats(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
     if text.lower() not in FORMATS:
-        raise BadParameter.of("output_format", text, "jpg, png, webp, gif or avif")
+        raise BadParameter.of("output_format", text, "jpg, png, webp, gif, avif or auto")
     return (FORMATS[text.lower()],)
 
 

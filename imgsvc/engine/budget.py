@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,17 @@ class Budget:
     def left(self) -> float:
         """Seconds left; negative when overdrawn."""
         return self.seconds - self.spent
+
+    def part(self, seconds: float) -> Budget:
+        """A budget of its own from now on, of at most so many of the seconds left."""
+        return replace(self, seconds=min(seconds, self.left))
+
+    def turn(self, number: int, count: int) -> Budget:
+        """A budget for turn `number` of `count`, counted from 0: an equal share of what is left for those to come.
+
+        What one does not use is the next one's, so whoever needs most comes last.
+        """
+        return self.part(self.left / (count - number))
 
     def allows(self, seconds: float) -> bool:
         """Whether work expected to take this long would end in time."""

@@ -48,7 +48,7 @@ class Picture:
     reshaped: bool = False
     """Its size is not the source's."""
     converted: bool = False
-    """Turned upright or brought to sRGB: the source's own pixels differ."""
+    """Turned upright, brought to sRGB or to 8 bits: the source's own pixels differ."""
 
     @property
     def width(self) -> int:
@@ -119,6 +119,10 @@ class Codec:
     """One encode at the encoder's fast settings and a quality of 1..100, instead of all passes; None: there is none."""
     alpha: bool = True
     animation: bool = False
+    lossless: bool = False
+    """Can keep every pixel of any picture, in a file that may be the smallest to do so."""
+    flat: bool = False
+    """Made for flat colours: never the smallest for a photograph."""
     becomes: str = ""
     """The format it is turned into when none was asked for; empty: it keeps its own."""
     vector: bool = False

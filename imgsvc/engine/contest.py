@@ -45,8 +45,8 @@ def rank(goal: Goal, offer: Offer, kept: bool) -> tuple[float, float, int]:
     score = offer.score if offer.score is not None else -1000.0
     reached = reaches(goal, offer, kept)
     match goal:
-        case Lossless() if not kept:
-            return (0.0, -score, size)
+        case Lossless():
+            return (0.0 if reached else 1.0, -score, size)
         case Under():
             return (0.0, -score, size) if reached else (1.0, float(size), size)
     return (0.0, 0.0, size) if reached else (1.0, -score, size)

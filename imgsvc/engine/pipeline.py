@@ -15,9 +15,10 @@ from imgsvc.engine.budget import Budget
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
 from imgsvc.engine.codecs import BY_NAME, CODECS
 from imgsvc.engine.contest import Contest, Entry, covers, seal
+from imgsvc.engine.formats import Field, worthwhile
 from imgsvc.engine.judge import Judge
 from imgsvc.engine.pixels import check, decoding
-from imgsvc.engine.recipe import Fixed, Goal, Lossless, Recipe, Under
+from imgsvc.engine.recipe import AUTO, Fixed, Goal, Lossless, Recipe, Under
 from imgsvc.engine.result import Result, Step
 from imgsvc.errors import BadPicture, UnsupportedKind
 
@@ -74,16 +75,23 @@ def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result
         )
 
     contest = Contest(recipe.goal, lambda entry: keep(result(entry)))
-    for target in targets:
-        _try(target, source, data, picture, recipe, budget, contest)
+    own = source if source in targets and (source.vector or not picture.reshaped) else None
+    if own:
+        safe = Offer(own.safe(data), 100.0)
+        contest.note(Step("original", "larger", len(safe.data), 100.0))
+        contest.enter(Entry(own, safe, "original", kept=True))
+    if not (own and covers(own.sealed(data), recipe.goal)):
+        _compete(targets, own, data, picture, recipe, budget, contest)
     if contest.best is None:
         raise BadPicture(f"image: the picture cannot be written as {' or '.join(t.name for t in targets)}.")
     return result(contest.best)
 
 
 def _targets(recipe: Recipe, source: Codec) -> list[Codec]:
+    if AUTO in recipe.formats:
+        return [source] if source.vector else [codec for codec in CODECS if codec.passes and not codec.vector]
     wanted = recipe.formats or (source.becomes or source.name,)
-    return [BY_NAME[name] for name in wanted]
+    return sorted((BY_NAME[name] for name in wanted), key=CODECS.index)
 
 
 def _decoded(source: Codec, data: bytes, recipe: Recipe) -> Picture:
@@ -96,24 +104,38 @@ def _blank(info: Info) -> Picture:
     return Picture(np.broadcast_to(np.zeros(3, np.uint8), (max(1, info.height), max(1, info.width), 3)))
 
 
-def _try(
-    target: Codec, source: Codec, data: bytes, picture: Picture, recipe: Recipe, budget: Budget, contest: Contest
+def _compete(
+    targets: list[Codec],
+    own: Codec | None,
+    data: bytes,
+    picture: Picture,
+    recipe: Recipe,
+    budget: Budget,
+    contest: Contest,
 ) -> None:
-    goal = recipe.goal
-    kept = target is source and (target.vector or not picture.reshaped)
-    if kept:
-        safe = Offer(target.safe(data), 100.0)
-        contest.note(Step("original", "larger", len(safe.data), 100.0))
-        contest.enter(Entry(target, safe, "original", kept))
-        if covers(target.sealed(data), goal):
-            return
+    """Every format in turn; of several those worth it, each with an equal share of the time that is left."""
+
+    def attempt(target: Codec, picture: Picture, budget: Budget, contest: Contest) -> None:
+        kept = target is own and (own.vector or not picture.reshaped)
+        _try(target, data if kept else None, picture, recipe, budget, contest)
+
+    if len(targets) > 1:
+        field = Field(picture, recipe.goal, targets, own, contest.least())
+        targets = worthwhile(field, budget, attempt, contest.note)
+    for number, target in enumerate(targets):
+        attempt(target, picture, budget.turn(number, len(targets)), contest)
+
+
+def _try(target: Codec, data: bytes | None, picture: Picture, recipe: Recipe, budget: Budget, contest: Contest) -> None:
+    """Lets the format's passes offer; `data` is the upload where it may stay as it is but for its bytes."""
+    goal, kept = recipe.goal, data is not None
     fitted = _fitted(picture, target)
 
     def read(made: bytes) -> Picture:
         return target.decode(made, None)
 
     judge = Judge(fitted).reader(read)
-    wanted = _lossless_if_it_fits(goal, data, kept)
+    wanted = _lossless_if_it_fits(goal, data)
     once = _once(target, recipe)
     for offered in once or target.passes:
         name = f"{target.name}.{offered.name}"
@@ -121,7 +143,7 @@ def _try(
         def show(offer: Offer, name: str = name) -> None:
             contest.enter(Entry(target, seal(target, offer, goal), name, kept))
 
-        work = Work(data if kept else None, fitted, wanted, budget, judge, read, show, contest.least, contest.met)
+        work = Work(data, fitted, wanted, budget, judge, read, show, contest.least, contest.met)
         contest.note(_run(offered, name, work, contest, show))
     if not once:
         _polish(target, contest, Work(None, fitted, wanted, budget, judge, read))
@@ -180,5 +202,5 @@ def _fitted(picture: Picture, target: Codec) -> Picture:
     return picture
 
 
-def _lossless_if_it_fits(goal: Goal, data: bytes, kept: bool) -> Goal:
-    return Lossless() if isinstance(goal, Under) and kept and len(data) <= goal.size else goal
+def _lossless_if_it_fits(goal: Goal, data: bytes | None) -> Goal:
+    return Lossless() if isinstance(goal, Under) and data is not None and len(data) <= goal.size else goal

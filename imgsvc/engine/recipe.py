@@ -43,6 +43,9 @@ class Under:
         return f"under={self.size}"
 
 
+AUTO = "auto"
+"""Stands for every format that can hold the picture."""
+
 Goal = Lossless | LooksLike | Fixed | Under
 
 
@@ -63,7 +66,7 @@ class Recipe:
 
     goal: Goal = LooksLike(70.0)
     formats: tuple[str, ...] = ()
-    """Codec names; empty keeps the source's, several: the smallest result wins."""
+    """Codec names; empty keeps the source's, several, or AUTO: the smallest result wins."""
     resize: Resize | None = None
     quick: bool = False
     """One encode at the encoder's fast settings where the goal is Fixed; no other goal is changed by it."""

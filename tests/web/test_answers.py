@@ -51,7 +51,7 @@ def test_bmp_and_tiff_need_a_format_where_the_operator_says_so(found, picture, k
     site = found(convert_inputs=False)
     answer = site.post(picture(PILLOW[kind]))
     assert answer.status_code == 400
-    assert answer.json["error"].startswith("output_format: missing, expected one of avif, gif, jpg, png, webp")
+    assert answer.json["error"].startswith("output_format: missing, expected one of auto, avif, gif, jpg, png, webp")
     assert site.post(picture(PILLOW[kind]), output_format="webp").status_code == 200
     assert site.post(picture("PNG")).status_code == 200
     assert site.post(SVG).status_code == 200

@@ -46,6 +46,8 @@ def test_other_qualities_are_refused_by_name_value_and_expectation(text):
         ("WebP", "webp"),
         ("gif", "gif"),
         ("AVIF", "avif"),
+        ("auto", "auto"),
+        ("Auto", "auto"),
     ],
 )
 def test_formats_are_known_in_any_case(text, name):
@@ -53,10 +55,26 @@ def test_formats_are_known_in_any_case(text, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "bmp", "tiff", "tif", "svg", "heic", "jxl", ".png", "image/png", " png", "pngx", "ıpg"]
+    "text",
+    [
+        "",
+        "bmp",
+        "tiff",
+        "tif",
+        "svg",
+        "heic",
+        "jxl",
+        ".png",
+        "image/png",
+        " png",
+        "pngx",
+        "ıpg",
+        "automatic",
+        "auto,png",
+    ],
 )
 def test_other_formats_are_refused_by_name_value_and_expectation(text):
-    with pytest.raises(BadParameter, match=r"^output_format: got '.*', expected jpg, png, webp, gif or avif"):
+    with pytest.raises(BadParameter, match=r"^output_format: got '.*', expected jpg, png, webp, gif, avif or auto"):
         read({"output_format": text})
 
 

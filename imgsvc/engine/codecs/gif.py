@@ -146,6 +146,7 @@ CODEC = Codec(
         Pass("cgif", drift, lossy=True),
     ),
     animation=True,
+    flat=True,
     safe=strip,
     sealed=sealed,
     seal=seal,

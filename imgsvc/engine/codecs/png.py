@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -14,9 +15,9 @@ from PIL import Image
 from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, meet, sweep
 from imgsvc.engine.budget import Limits
-from imgsvc.engine.codec import Codec, Info, Offer, Pass, Pixels, Work
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Pixels, Work
 from imgsvc.engine.pixels import check, decoder, inspector, opened, orientation, to_vips
-from imgsvc.engine.recipe import LooksLike
+from imgsvc.engine.recipe import LooksLike, Resize
 from imgsvc.errors import BadPicture
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -24,6 +25,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SEAL = b"imGS"
 SHOWN = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"tRNS", b"acTL", b"fcTL", b"fdAT", SEAL}
 
+# In IHDR, behind the sides (PNG 3, 11.2.1).
+BIT_DEPTH_AT = 24
 MOST_CHUNKS = 65_536
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples of a pixel by colour type (PNG 3, table 12)."""
@@ -73,6 +76,11 @@ def inspect(data: bytes, limits: Limits) -> Info:
     info = inspector("PNG", frames=True)(data, limits)
     check(Info(info.width, info.height, max(1, shown)), limits)
     return info
+
+
+def decode(data: bytes, box: Resize | None) -> Picture:
+    found = decoder("PNG", frames=True)(data, box)
+    return replace(found, converted=found.converted or data[BIT_DEPTH_AT] > 8)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -233,13 +241,15 @@ CODEC = Codec(
     mime="image/png",
     sniff=sniff,
     inspect=inspect,
-    decode=decoder("PNG", frames=True),
+    decode=decode,
     passes=(
         Pass("oxipng", rewrite),
         Pass("truecolour", truecolour),
         Pass("coarser", lossy, lossy=True),
     ),
     animation=True,
+    lossless=True,
+    flat=True,
     polish=polish,
     safe=strip,
     sealed=sealed,

@@ -235,6 +235,7 @@ CODEC = Codec(
     ),
     quick=quick,
     animation=True,
+    lossless=True,
     safe=strip,
     sealed=sealed,
     seal=seal,
