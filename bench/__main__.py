@@ -1,4 +1,4 @@
-"""`python -m bench size|speed [DIR]` measures, `soak` attacks, `fuzz` guesses; `install` brings the peers."""
+"""`python -m bench size|speed [DIR]` measures, `soak` attacks, `fuzz` guesses, `illustrate` draws."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from pathlib import Path
 
 from bench import corpus, plots, programs, report
 from bench.figures import Figure
+from bench.illustrate import DRAWN, illustrate
 from bench.rows import SIZE, SPEED
 from bench.run import Row, Run, executor
 from bench.soak import command as soak
 from bench.soak import fuzz
 
 OUT = Path(__file__).resolve().parent / "out"
+SHEETS = Path(__file__).resolve().parents[1] / "docs" / "quality"
 ROWS = {"size": SIZE, "speed": SPEED}
 
 
@@ -28,6 +30,10 @@ def main() -> None:
             soak.main(arguments)
         case "fuzz":
             fuzz.main(arguments)
+        case "illustrate":
+            os.environ.update(programs.ONE_THREAD)
+            for words in illustrate(arguments.out, arguments.only):
+                sys.stdout.write(words)
         case _:
             measure(arguments)
 
@@ -44,8 +50,9 @@ def measure(arguments: argparse.Namespace) -> None:
         figures = [figure for row in chosen for figure in _measured(row, run)]
     facts = report.facts(len(pictures), time.monotonic() - begun)
     page = report.markdown(arguments.command, figures, run.said, facts)
-    report.write(arguments.out, arguments.command, page, figures, run.data)
-    plots.draw(arguments.out, run.data)
+    out = arguments.out
+    report.write(out, arguments.command, page, figures, run.data)
+    plots.draw(out, run.data)
     sys.stdout.write(page)
 
 
@@ -75,6 +82,9 @@ def _arguments() -> argparse.Namespace:
         _options(commands.add_parser(name, help="compare with the peers"), name)
     soak.options(commands.add_parser("soak", help="attack a running service"), OUT)
     fuzz.options(commands.add_parser("fuzz", help="guess at the parsers"))
+    sheets = commands.add_parser("illustrate", help="draw the sheets of docs/quality.md")
+    sheets.add_argument("--only", default="", help=f"sheets to draw, comma between: {', '.join(DRAWN)}")
+    sheets.add_argument("--out", type=Path, default=SHEETS, help="folder for the sheets")
     return parser.parse_args()
 
 
