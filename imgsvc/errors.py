@@ -4,6 +4,7 @@
     ├── InputError           400 bad_request          the caller can mend it
     │   ├── BadParameter     400 bad_parameter        a named parameter with a wrong value
     │   ├── MissingImage     400 image_missing        no upload, or an empty one
+    │   ├── UrlNotAllowed    400 url_not_allowed      not fetched, for whatever reason
     │   ├── TooManyBytes     413 too_many_bytes
     │   ├── TooManyPixels    413 too_many_pixels      sides, area, frames
     │   ├── UnsupportedKind  415 unsupported_kind     not one of the formats taken
@@ -19,6 +20,10 @@
     ├── ClientGone           499 client_gone          nobody waits for the answer; for the log
     ├── Busy                 503 busy                 the queue is full; retry_after tells when
     │   └── OutOfOrder       503 out_of_order         no helper can be started
+    ├── SourceFailed         502 source_failed        the picture's own server did not give it
+    │   ├── SourceMissing    404 source_missing
+    │   ├── SourceDenied     403 source_denied
+    │   └── SourceSlow       504 source_slow
     └── StorageFull          507 storage_full
 
 A dialect may answer with another status (its own table decides); it never invents the sentence.
@@ -73,6 +78,13 @@ class BadParameter(InputError):
 class MissingImage(InputError):
     code = "image_missing"
     sentence = "image: missing, expected one picture file in the multipart field 'image'."
+
+
+class UrlNotAllowed(InputError):
+    """One sentence for every reason: another would tell a stranger what is inside of our network."""
+
+    code = "url_not_allowed"
+    sentence = "url: not fetched, expected http or https and the name of a public server."
 
 
 class TooManyBytes(InputError):
@@ -162,6 +174,30 @@ class Busy(ImgsvcError):
 class OutOfOrder(Busy):
     code = "out_of_order"
     sentence = "The server cannot optimise pictures right now; whoever runs it can see why."
+
+
+class SourceFailed(ImgsvcError):
+    status = 502
+    code = "source_failed"
+    sentence = "url: the picture's server could not be reached, or sent no proper answer."
+
+
+class SourceMissing(SourceFailed):
+    status = 404
+    code = "source_missing"
+    sentence = "url: the picture's server has no picture there."
+
+
+class SourceDenied(SourceFailed):
+    status = 403
+    code = "source_denied"
+    sentence = "url: the picture's server does not give it to us."
+
+
+class SourceSlow(SourceFailed):
+    status = 504
+    code = "source_slow"
+    sentence = "url: the picture's server took too long."
 
 
 class StorageFull(ImgsvcError):

@@ -72,6 +72,10 @@ class Settings:
     disk_reserve: int = _setting(
         64 * MIB, "free bytes in the instance folder below which uploads are answered 507; 0: no limit", least=0
     )
+    fetch_networks: str = _setting("", "private networks that pictures may be fetched from: 10.1.0.0/16,fd00:1::/32")
+    fetch_ports: str = _setting("80,443", "ports that pictures may be fetched from")
+    fetch_max_bytes: int = _setting(10 * MIB, "largest picture fetched by URL", least=1)
+    fetch_seconds: float = _setting(15.0, "seconds that fetching one picture may take over all", least=0.1)
     link_seconds: int = _setting(600, "how long a download link lives", least=1)
     lease_seconds: int = _setting(30, "how long one download may hold a link before another may try", least=1)
     janitor_seconds: int = _setting(30, "pause between two sweeps of expired links and files", least=1)

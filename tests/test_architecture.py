@@ -45,6 +45,7 @@ KEEPERS = {
     "gunicorn": ("imgsvc.front", "imgsvc.lobby", "imgsvc.worker"),
     "click": ("imgsvc.cli",),
     "socket": ("imgsvc.fetch", "imgsvc.sandbox", "imgsvc.connection", "imgsvc.pace", "imgsvc.lobby"),
+    **dict.fromkeys(("httpcore2", "idna"), ("imgsvc.fetch",)),
     "os.environ": ("imgsvc.settings",),
     **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3", "pysqlite3", "psycopg"), ("imgsvc.store",)),
     **dict.fromkeys(
@@ -239,6 +240,8 @@ def test_every_file_has_a_place():
         ("pages.py", "import pyvips", "touches pyvips"),
         ("service.py", "import subprocess", "touches subprocess"),
         ("gate.py", "import socket", "touches socket"),
+        ("service.py", "import httpcore2", "touches httpcore2"),
+        ("fetch/fetcher.py", "from imgsvc.gate import Gate", "imports imgsvc.gate, which is not below it"),
         ("app.py", "import os\nos.environ['A'] = 'b'", "touches os.environ"),
         ("gate.py", "import os\nos.getenv('A')", "touches os.environ"),
         ("store/db.py", "from os import environ", "touches os.environ"),

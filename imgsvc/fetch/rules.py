@@ -1,0 +1,50 @@
+"""What the operator allows beyond the open internet: networks, and the ports everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from imgsvc.errors import echo
+from imgsvc.fetch.addresses import Address, Network, is_never, is_public
+from imgsvc.settings import Settings, SettingsError
+
+PORTS = range(1, 65536)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which addresses and ports may be asked for pictures."""
+
+    networks: tuple[Network, ...] = ()
+    ports: frozenset[int] = frozenset({80, 443})
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rules:
+        """The rules that the settings describe; SettingsError where they cannot be read."""
+        return cls(_networks(settings.fetch_networks), _ports(settings.fetch_ports))
+
+    def admit(self, address: Address) -> bool:
+        """Whether a connection to this address is allowed."""
+        return not is_never(address) and (is_public(address) or any(address in network for network in self.networks))
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(word) for word in _words(text))
+    except ValueError:
+        wanted = "networks such as 10.1.0.0/16, with commas between them"
+        raise SettingsError(f"IMGSVC_FETCH_NETWORKS: got {echo(text)}, expected {wanted}") from None
+
+
+def _ports(text: str) -> frozenset[int]:
+    words = _words(text)
+    ports = frozenset(int(word) for word in words if word.isascii() and word.isdigit() and int(word) in PORTS)
+    if not ports or len(ports) < len(set(words)):
+        wanted = "ports such as 80,443"
+        raise SettingsError(f"IMGSVC_FETCH_PORTS: got {echo(text)}, expected {wanted}")
+    return ports
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
