@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-PLACE = spec_from_file_location("imgsvc_e2e", Path(__file__).parents[1] / "e2e" / "conftest.py")
-e2e = module_from_spec(PLACE)
-sys.modules["imgsvc_e2e"] = e2e
-PLACE.loader.exec_module(e2e)
+
+def loaded(name: str, path: Path) -> ModuleType:
+    """A file of the tests as a module, which this folder's tests may import by that name."""
+    place = spec_from_file_location(name, path)
+    made = module_from_spec(place)
+    sys.modules[name] = made
+    place.loader.exec_module(made)
+    return made
+
+
+e2e = loaded("imgsvc_e2e", Path(__file__).parents[1] / "e2e" / "conftest.py")
+origins = loaded("imgsvc_origins", Path(__file__).parent / "origins.py")
 
 server, start, eventually, living, grainy = e2e.server, e2e.start, e2e.eventually, e2e.living, e2e.grainy
 
@@ -56,3 +67,23 @@ def heard() -> Callable[[socket.socket], bytes]:
         return said
 
     return hear
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Any]]:
+    """Starts a server that says what `speak` says, a function or bytes."""
+    started: list[Any] = []
+
+    def start(speak: Any, tls: ssl.SSLContext | None = None) -> Any:
+        said = (lambda connection, _: connection.sendall(speak)) if isinstance(speak, bytes) else speak
+        origin = origins.Origin(socket.create_server(("127.0.0.1", 0)), said, tls)
+        if tls:
+            tls.sni_callback = lambda _socket, name, _context: origin.names.append(name)
+        threading.Thread(target=origin.run, daemon=True).start()
+        started.append(origin)
+        return origin
+
+    yield start
+    for origin in started:
+        origin.listener.shutdown(socket.SHUT_RDWR)
+        origin.listener.close()
