@@ -47,7 +47,7 @@ KEEPERS = {
     "socket": ("imgsvc.fetch", "imgsvc.sandbox", "imgsvc.connection", "imgsvc.pace", "imgsvc.lobby"),
     **dict.fromkeys(("httpcore2", "idna"), ("imgsvc.fetch",)),
     "os.environ": ("imgsvc.settings",),
-    **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3", "pysqlite3", "psycopg"), ("imgsvc.store",)),
+    **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3", "pysqlite3", "psycopg", "redis"), ("imgsvc.store",)),
     **dict.fromkeys(
         ("PIL", "pillow_avif", "pyvips", "numpy", "cv2", "oxipng", "zopfli", "mozjpeg_lossless_optimization"),
         ("imgsvc.engine",),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imgsvc.store import links, locks, usage
+from imgsvc.store import links, locks, results, usage
 from imgsvc.store.blobs import Blobs
 from imgsvc.store.db import Database
 
@@ -23,24 +23,26 @@ class Swept:
     links: int
     blobs: int
     counters: int
+    results: int = 0
 
 
 def sweep(db: Database, blobs: Blobs, *, now: float) -> Swept:
-    """Remove expired links, then their blobs; counters of past windows; blobs without a link after 15 minutes.
+    """Remove expired links and results, then their blobs; counters of past windows; after 15 minutes blobs of nobody.
 
-    Safe at any time and in several processes at once: a blob is stored seconds before its link, not 15 minutes.
+    Safe at any time and in several processes at once: a blob is stored seconds before its row, not 15 minutes.
     """
-    expired = links.clear(db, now)
-    for blob in expired:
+    expired, outdated = links.clear(db, now), results.clear(db, now)
+    for blob in (*expired, *outdated):
         blobs.delete(blob)
     counters = usage.clear(db, now)
     left = _sweep_orphans(db, blobs, now) + _sweep_parts(blobs, now)
-    return Swept(links=len(expired), blobs=len(expired) + left, counters=counters)
+    files = len(expired) + len(outdated) + left
+    return Swept(links=len(expired), blobs=files, counters=counters, results=len(outdated))
 
 
 def _sweep_orphans(db: Database, blobs: Blobs, now: float) -> int:
     old = [blob for blob, stored in blobs.ids() if _is_old(stored, now)]
-    orphans = set(old) - links.blobs(db) if old else set()
+    orphans = set(old) - links.blobs(db) - results.blobs(db) if old else set()
     for blob in orphans:
         blobs.delete(blob)
     return len(orphans)

@@ -37,6 +37,28 @@ LINKS = Table(
     Column("lease_until", Double, nullable=False),
 )
 
+RESULTS = Table(
+    "results",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("fence", String(32), nullable=False),
+    Column("lease_until", Double, nullable=False),
+    Column("error", Text),
+    Column("blob", String(64)),
+    Column("note", Text),
+    Column("size", BigInteger, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("used_at", Double, nullable=False),
+)
+
+FACTS = Table(
+    "facts",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 USAGE = Table(
     "usage",
     METADATA,

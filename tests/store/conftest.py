@@ -14,7 +14,10 @@ from sqlalchemy import URL, create_engine, exc, make_url
 
 from imgsvc.store.blobs import Blobs
 from imgsvc.store.db import Database
+from imgsvc.store.results import DatabaseShelf, Shelf
+from imgsvc.store.results_redis import RedisShelf
 
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 
 
@@ -44,6 +47,33 @@ def _run(statement: str) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Shelf]]:
+    """Opens the same shelf of each kind, again and again; with `room` bytes where that is given."""
+    if request.param == "redis":
+        yield from _redis()
+        return
+    urls = iter([f"sqlite+pysqlite:///{tmp_path / 'test.sqlite3'}"]) if request.param == "sqlite" else _schema()
+    database = Database(next(urls))
+    database.upgrade()
+    yield lambda room=10**8: DatabaseShelf(database, Blobs(tmp_path / "blobs"), room=room)
+    database.close()
+    next(urls, None)
+
+
+def _redis() -> Iterator[Callable[..., Shelf]]:
+    redis = pytest.importorskip("redis", reason="Redis needs the package redis")
+    client = redis.Redis.from_url(REDIS, socket_connect_timeout=2)
+    try:
+        client.ping()
+    except redis.ConnectionError:
+        pytest.skip("no Redis answers at TEST_REDIS_URL")
+    place = f"imgsvc-test:{{{secrets.token_hex(6)}}}:"
+    yield lambda room=10**8: RedisShelf(REDIS, room=room, place=place)
+    for key in client.scan_iter(f"{place}*"):
+        client.delete(key)
 
 
 @pytest.fixture
