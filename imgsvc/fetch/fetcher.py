@@ -72,6 +72,10 @@ class Fetcher:
         """Whether a request with this Via header was sent by this installation, so that answering would be a loop."""
         return any(self._name in hop.split() for hop in via.split(","))
 
+    def read(self, url: str) -> Target:
+        """The URL in its plainest spelling, which names its host; UrlNotAllowed for what `get` refuses by its looks."""
+        return read(url, self._rules.ports)
+
     def get(
         self,
         url: str,
@@ -80,17 +84,22 @@ class Fetcher:
         max_bytes: int,
         via: str = "",
         grow: Callable[[int], None] = lambda size: None,  # noqa: ARG005
+        gone: Callable[[], bool] = lambda: False,
+        hosts: Callable[[str], bool] = lambda host: True,  # noqa: ARG005
     ) -> Fetched:
         """The picture at an http or https URL, within `seconds` over all; `grow` is told the size of each piece.
 
-        `via` is that header of the request that asks for the picture. UrlNotAllowed for whatever is not public and not
-        allowed, always with the same words; SourceMissing, SourceDenied, SourceSlow, TooManyBytes, and SourceFailed for
-        any other fault of the server.
+        `via` is that header of the request that asks for the picture. `hosts` says of the first host, and of each that
+        a redirect leads to, whether it may be asked. UrlNotAllowed for whatever is not public and not allowed, always
+        with the same words; SourceMissing, SourceDenied, SourceSlow, TooManyBytes, and SourceFailed for any other fault
+        of the server; ClientGone soon after `gone` says that nobody waits for it any more.
         """
-        meter = Meter(seconds, max_bytes)
+        meter = Meter(seconds, max_bytes, gone)
         headers = self._headers(via)
-        target = read(url, self._rules.ports)
+        target = self.read(url)
         for _ in range(REDIRECTS + 1):
+            if not hosts(target.host):
+                raise UrlNotAllowed
             meter.restart()
             got = self._ask(target, headers, meter, grow)
             if isinstance(got, Fetched):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from imgsvc.errors import SourceFailed, SourceSlow, TooManyBytes
+from imgsvc.errors import ClientGone, SourceFailed, SourceSlow, TooManyBytes
 
 SPEED = 10_000
 """Bytes a second that are asked for once an answer has begun."""
 WINDOW = 3.0
 """Seconds between two looks at the speed, and the time in which nobody is slow."""
+GLANCE = 0.5
+"""Seconds between two looks whether anybody still waits."""
 FRAMING = 256 * 1024
 """Bytes of headers and chunk sizes that any answer may have; more are allowed to a larger one."""
 
@@ -18,8 +20,15 @@ FRAMING = 256 * 1024
 class Meter:
     """For one fetch with all its redirects, in one thread. Its errors are SourceSlow, TooManyBytes and SourceFailed."""
 
-    def __init__(self, seconds: float, max_bytes: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        seconds: float,
+        max_bytes: int,
+        gone: Callable[[], bool] = lambda: False,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock, self._gone = clock, gone
         self._end = clock() + seconds
         self._max_bytes = max_bytes
         self._arrived = self._body = 0
@@ -32,15 +41,17 @@ class Meter:
         self._since = None
 
     def left(self) -> float:
-        """Seconds until the end; SourceSlow when there are none."""
+        """Seconds until the end; SourceSlow when there are none, ClientGone when nobody waits."""
+        if self._gone():
+            raise ClientGone
         seconds = self._end - self._clock()
         if seconds <= 0:
             raise SourceSlow
         return seconds
 
     def patience(self) -> float:
-        """Seconds to wait for the next bytes: until the end, or until the speed is looked at."""
-        left = self.left()
+        """Seconds to wait for the next bytes, before the end, the speed and the client are to be looked at again."""
+        left = min(self.left(), GLANCE)
         return left if self._since is None else max(0.001, min(left, self._since + WINDOW - self._clock()))
 
     def arrive(self, size: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from imgsvc_origins import MOST, PICTURE, fetcher, get, moved, page
 
-from imgsvc.errors import Busy, SourceDenied, SourceFailed, SourceMissing, SourceSlow, UrlNotAllowed
+from imgsvc.errors import Busy, ClientGone, SourceDenied, SourceFailed, SourceMissing, SourceSlow, UrlNotAllowed
 from imgsvc.fetch import Fetched, Fetcher, Rules
 
 
@@ -154,6 +156,38 @@ def test_every_piece_is_counted_and_may_be_refused(serve):
 
     with pytest.raises(Busy):
         get(origin, grow=full)
+
+
+def test_a_fetch_that_nobody_waits_for_ends(serve):
+    left = threading.Event()
+
+    def stay(connection: socket.socket, _: str) -> None:
+        left.set()
+        connection.recv(1)
+
+    with pytest.raises(ClientGone):
+        get(serve(stay), seconds=300.0, gone=left.is_set)
+
+
+def test_every_host_on_the_way_may_be_refused(serve):
+    origin = serve(lambda connection, path: connection.sendall(moved(f"http://Other.test:{origin.port}/b")))
+    asked: list[str] = []
+
+    def hosts(host: str) -> bool:
+        asked.append(host)
+        return host == "origin.test"
+
+    with pytest.raises(UrlNotAllowed):
+        get(origin, hosts=hosts)
+    assert asked == ["origin.test", "other.test"]
+    assert len(origin.heads) == 1
+
+
+def test_a_url_can_be_read_without_being_fetched(serve):
+    origin = serve(page())
+    target = fetcher(origin).read(f"HTTP://Bücher.example:{origin.port}#x")
+    assert (target.host, target.url) == ("xn--bcher-kva.example", f"http://xn--bcher-kva.example:{origin.port}/")
+    assert origin.heads == []
 
 
 def test_threads_get_their_own_pictures(serve):

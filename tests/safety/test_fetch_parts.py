@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from imgsvc.errors import SourceFailed, SourceSlow, TooManyBytes
 from imgsvc.fetch.freshness import LONGEST, lifetime
-from imgsvc.fetch.meter import FRAMING, SPEED, WINDOW, Meter
+from imgsvc.fetch.meter import FRAMING, GLANCE, SPEED, WINDOW, Meter
 from imgsvc.fetch.resolver import Resolver
 
 NOON = "Thu, 01 Jan 2026 12:00:00 GMT"
@@ -72,10 +72,10 @@ def test_who_is_too_slow_is_left(pieces):
 def test_silence_is_looked_at_as_soon_as_it_is_due():
     clock = Clock()
     meter = Meter(100.0, 10**6, clock=clock)
-    assert meter.patience() == 100.0
+    assert meter.patience() == GLANCE
     meter.arrive(SPEED * 3)
-    clock.now += 1.0
-    assert meter.patience() == WINDOW - 1.0
+    clock.now += WINDOW - 0.125
+    assert meter.patience() == 0.125
     clock.now += meter.patience()
     meter.look()
     clock.now += WINDOW
@@ -89,8 +89,10 @@ def test_time_ends_whatever_arrives():
     meter.arrive(1000)
     clock.now += 1.5
     meter.restart()
-    assert meter.left() == meter.patience() == 0.5
-    clock.now += 0.5
+    assert meter.left() == 0.5
+    clock.now += 0.25
+    assert meter.left() == meter.patience() == 0.25
+    clock.now += 0.25
     for ask in (meter.left, meter.patience, lambda: meter.take(1)):
         with pytest.raises(SourceSlow):
             ask()
