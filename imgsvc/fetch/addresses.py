@@ -66,6 +66,9 @@ NEVER = (
 )
 """Link-local addresses and those where clouds hand a machine its secrets."""
 
+NAT64 = IPv6Network("64:ff9b::/96")
+"""The well-known prefix under which a network without IPv4 reaches IPv4 addresses, by their last four bytes."""
+
 _ISATAP = (0x00005EFE, 0x02005EFE)
 """The third word of an address that RFC 5214 makes of an IPv4 address, under any prefix."""
 _TEREDO = 0x20010000
@@ -86,6 +89,11 @@ def is_never(address: Address) -> bool:
     """Whether an address, or an IPv4 address that any transition mechanism would read out of it, is in NEVER."""
     inside = _inside(address) if isinstance(address, IPv6Address) else ()
     return any(one in network for one in (address, *inside) for network in NEVER)
+
+
+def translated(address: Address) -> IPv4Address | None:
+    """The IPv4 address that a NAT64 would connect to for one under its well-known prefix, None for any other."""
+    return IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else None
 
 
 def _words(address: IPv6Address) -> tuple[int, ...]:

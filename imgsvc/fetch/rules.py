@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from imgsvc.errors import echo
-from imgsvc.fetch.addresses import Address, Network, is_never, is_public
+from imgsvc.fetch.addresses import Address, Network, is_never, is_public, translated
 from imgsvc.settings import Settings, SettingsError
 
 PORTS = range(1, 65536)
@@ -26,7 +26,12 @@ class Rules:
 
     def admit(self, address: Address) -> bool:
         """Whether a connection to this address is allowed."""
-        return not is_never(address) and (is_public(address) or any(address in network for network in self.networks))
+        if is_never(address):
+            return False
+        if is_public(address):
+            return True
+        inside = translated(address)
+        return any(address in network for network in self.networks) and (inside is None or self.admit(inside))
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -194,6 +194,16 @@ def test_other_private_addresses_may_be_allowed(text):
     assert not Rules().admit(ip_address(text))
 
 
+def test_a_nat64_that_is_allowed_leads_to_public_addresses_alone():
+    there = Rules((IPv6Network("64:ff9b::/96"),))
+    assert there.admit(ip_address("64:ff9b::8.8.8.8"))
+    assert not any(there.admit(ip_address(f"64:ff9b::{inner}")) for inner in ("10.0.0.5", "127.0.0.1", "100.64.0.1"))
+    assert not there.admit(ip_address("64:ff9b:1::8.8.8.8"))
+    both = Rules((IPv6Network("64:ff9b::/96"), IPv4Network("10.0.0.0/8")))
+    assert both.admit(ip_address("64:ff9b::10.0.0.5"))
+    assert not both.admit(ip_address("64:ff9b::192.168.0.1"))
+
+
 def test_rules_are_read_from_the_settings():
     rules = Rules.of(Settings(fetch_networks=" 10.1.0.0/16, fd00:1::/32 192.168.7.7", fetch_ports="80, 443 8080"))
     assert rules.ports == {80, 443, 8080}
