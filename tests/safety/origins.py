@@ -50,7 +50,7 @@ class Origin:
     def _talk(self, plain: socket.socket) -> None:
         connection = plain
         try:
-            plain.settimeout(20)
+            plain.settimeout(60)
             if self.tls:
                 connection = self.tls.wrap_socket(plain, server_side=True)
             head = b""
@@ -73,7 +73,7 @@ def fetcher(*origins: Origin, found: tuple[str, ...] = ("127.0.0.1",), trust: tr
     return Fetcher(rules, "here", resolve=lambda host, seconds: map(ip_address, found), trust=context)
 
 
-def get(origin: Origin, path: str = "/", seconds: float = 10.0, max_bytes: int = MOST, **options: object) -> Fetched:
+def get(origin: Origin, path: str = "/", seconds: float = 60.0, max_bytes: int = MOST, **options: object) -> Fetched:
     return fetcher(origin).get(origin.url + path, seconds=seconds, max_bytes=max_bytes, **options)
 
 

@@ -106,7 +106,7 @@ def test_a_name_without_an_address_is_refused_as_a_private_one_is(serve):
     for found in ((), ("10.0.0.1",), ("127.0.0.1", "169.254.1.1"), ("1.1.1.1", "::1")):
         origin = serve(page())
         with pytest.raises(UrlNotAllowed) as caught:
-            fetcher(origin, found=found).get(origin.url, seconds=5, max_bytes=MOST)
+            fetcher(origin, found=found).get(origin.url, seconds=60, max_bytes=MOST)
         said.add((caught.value.message, len(origin.heads)))
     assert said == {(UrlNotAllowed.sentence, 0)}
 
@@ -114,7 +114,7 @@ def test_a_name_without_an_address_is_refused_as_a_private_one_is(serve):
 def test_the_next_address_is_tried(serve):
     origin = serve(page())
     made = fetcher(origin, found=("127.0.0.2", "127.0.0.3", "127.0.0.1"))
-    assert made.get(origin.url, seconds=5, max_bytes=MOST).data == PICTURE
+    assert made.get(origin.url, seconds=60, max_bytes=MOST).data == PICTURE
 
 
 def test_proxies_of_the_environment_are_not_asked(serve, monkeypatch):
@@ -195,7 +195,7 @@ def test_threads_get_their_own_pictures(serve):
     made = fetcher(origin)
 
     def work(place: int) -> bool:
-        got = made.get(f"{origin.url}/{place}", seconds=20, max_bytes=MOST)
+        got = made.get(f"{origin.url}/{place}", seconds=60, max_bytes=MOST)
         return got.data == f"/{place}".encode() * 5000
 
     with ThreadPoolExecutor(16) as threads:

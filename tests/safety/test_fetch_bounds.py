@@ -98,7 +98,7 @@ def test_a_port_where_nobody_listens_fails():
         port = closed.getsockname()[1]
     rules = Rules((ip_network("127.0.0.1"),), frozenset({port}))
     with pytest.raises(SourceFailed):
-        Fetcher(rules, "here").get(f"http://127.0.0.1:{port}/", seconds=5, max_bytes=MOST)
+        Fetcher(rules, "here").get(f"http://127.0.0.1:{port}/", seconds=60, max_bytes=MOST)
 
 
 @pytest.mark.parametrize(

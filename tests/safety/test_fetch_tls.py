@@ -23,7 +23,7 @@ def authority() -> trustme.CA:
 
 def test_a_certificate_is_the_names_and_so_is_the_greeting(serve, authority):
     origin = serve(page(), certified(authority, "origin.test"))
-    assert fetcher(origin, trust=authority).get(origin.url, seconds=10, max_bytes=MOST).data == PICTURE
+    assert fetcher(origin, trust=authority).get(origin.url, seconds=60, max_bytes=MOST).data == PICTURE
     assert origin.names == ["origin.test"]
     assert f"Host: origin.test:{origin.port}\r\n" in origin.heads[0]
 
@@ -32,21 +32,21 @@ def test_a_certificate_is_the_names_and_so_is_the_greeting(serve, authority):
 def test_a_certificate_for_another_name_is_refused(serve, authority, name):
     origin = serve(page(), certified(authority, name))
     with pytest.raises(SourceFailed):
-        fetcher(origin, trust=authority).get(origin.url, seconds=10, max_bytes=MOST)
+        fetcher(origin, trust=authority).get(origin.url, seconds=60, max_bytes=MOST)
     assert origin.heads == []
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused(serve, authority):
     origin = serve(page(), certified(authority, "origin.test"))
     with pytest.raises(SourceFailed):
-        fetcher(origin, trust=trustme.CA()).get(origin.url, seconds=10, max_bytes=MOST)
+        fetcher(origin, trust=trustme.CA()).get(origin.url, seconds=60, max_bytes=MOST)
     assert origin.heads == []
 
 
 def test_an_address_has_a_certificate_too(serve, authority):
     origin = serve(page(), certified(authority, "127.0.0.1"))
     url = f"https://127.0.0.1:{origin.port}/"
-    assert fetcher(origin, trust=authority).get(url, seconds=10, max_bytes=MOST).url == url
+    assert fetcher(origin, trust=authority).get(url, seconds=60, max_bytes=MOST).url == url
 
 
 def test_a_handshake_has_no_more_time_than_anything_else():

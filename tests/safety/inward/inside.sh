@@ -6,7 +6,7 @@ ip link set lo up
 ip route add local 0.0.0.0/0 dev lo
 ip -6 route add local ::/0 dev lo
 resolv=$(mktemp)
-printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' > "$resolv"
+printf 'nameserver 127.0.0.1\noptions timeout:5 attempts:2\n' > "$resolv"
 mount --bind "$resolv" "$(readlink -f /etc/resolv.conf)"
 rm "$resolv"
 exec "$@"

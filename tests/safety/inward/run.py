@@ -20,7 +20,7 @@ from world import World
 from imgsvc.errors import ImgsvcError
 from imgsvc.fetch import Fetcher, Rules
 
-SECONDS = 3.0
+SECONDS = 30.0
 
 
 def ours(fetcher: Fetcher) -> Callable[[str], str]:
