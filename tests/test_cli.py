@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imgsvc.cli import main
 from imgsvc.cli.serve import base_url, first_key, greeting
@@ -140,6 +141,16 @@ def test_a_folder_a_format_and_a_box(imgsvc, picture, opened, tmp_path):
     assert "[" in done.out
     result = opened((tmp_path / "new" / "folder" / "a.jpg").read_bytes())
     assert (result.format, result.size) == ("JPEG", (24, 16))
+
+
+def test_auto_names_the_file_after_the_format_that_won(imgsvc, picture, opened, tmp_path):
+    source = tmp_path / "a.bmp"
+    source.write_bytes(picture("BMP"))
+    (one,) = imgsvc("optimize", source, "--format", "AUTO", "--json").json
+    result = tmp_path / f"a.opt.{one['output_format']}"
+    assert one["output"] == str(result)
+    assert Image.MIME[opened(result.read_bytes()).format].endswith(one["output_format"].replace("jpg", "jpeg"))
+    assert one["score"] >= 70
 
 
 def test_a_number_of_bytes_is_kept(imgsvc, picture, tmp_path):
