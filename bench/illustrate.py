@@ -14,6 +14,7 @@ from PIL import Image
 from bench import scenes
 from bench.encodes import budget
 from bench.pictures import saved
+from bench.scores import Truth
 from bench.sheet import Cell, magnified, save, sheet
 from imgsvc.engine import pipeline
 from imgsvc.engine.recipe import LooksLike, Recipe
