@@ -169,7 +169,7 @@ def start(command: tuple[str, ...], folder: Path, memory: int) -> Child:
         ours.close()
         raise
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
     return Child(process, ours)
 
 

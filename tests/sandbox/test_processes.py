@@ -17,7 +17,7 @@ import imgsvc
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
 from imgsvc.errors import Busy, TooSlow, UnsupportedKind
-from imgsvc.sandbox import Pool, folder, sweep
+from imgsvc.sandbox import Pool, child, folder, sweep
 
 ROOT = str(Path(imgsvc.__file__).parents[1])
 
@@ -226,3 +226,19 @@ def test_the_sweep_takes_the_desks_of_the_dead_at_once_and_of_the_living_never(t
     assert list(tmp_path.iterdir()) == [mine.path]
     mine.clear()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("already", [0, 3])
+def test_helpers_are_less_urgent_than_their_parent_however_urgent_that_is(tmp_path, already):
+    script = f"""
+import os
+from pathlib import Path
+from imgsvc.sandbox import child
+
+os.nice({already})
+helper = child.start(child.command(engine=""), Path({str(tmp_path)!r}), 2**31)
+print(os.getpriority(os.PRIO_PROCESS, helper.process.pid) - os.getpriority(os.PRIO_PROCESS, 0))
+helper.close()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == child.NICE
