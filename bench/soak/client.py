@@ -93,4 +93,8 @@ class Site:
 def crowd(act: Callable[[Item], T], items: Sequence[Item], clients: int = CLIENTS) -> list[T]:
     """What `act` gives for each item, so many at once."""
     with ThreadPoolExecutor(clients) as threads:
-        return list(threads.map(act, items))
+        try:
+            return list(threads.map(act, items))
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise

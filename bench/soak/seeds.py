@@ -6,7 +6,7 @@ from PIL import Image
 
 from bench.pictures import drawing, glass, photo, saved
 
-SIZE = (72, 56)
+SIZE = (48, 36)
 
 
 def seeds() -> dict[str, bytes]:
@@ -40,7 +40,7 @@ def svg() -> bytes:
     """A drawing with a gradient, a filter, a clip and text."""
     dots = "".join(f'<circle cx="{x}" cy="{x % 40}" r="3" fill="url(#a)"/>' for x in range(0, 72, 6))
     return (
-        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="72" height="56" viewBox="0 0 72 56"><defs>'
+        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="48" height="36" viewBox="0 0 72 56"><defs>'
         '<linearGradient id="a"><stop stop-color="#f00"/><stop offset="1" stop-color="#00f"/></linearGradient>'
         '<filter id="b"><feGaussianBlur stdDeviation="1.5"/></filter><clipPath id="c"><rect width="60" height="50"/>'
         f'</clipPath></defs><g clip-path="url(#c)" filter="url(#b)">{dots}</g><text x="4" y="40">soak</text></svg>'

@@ -26,7 +26,7 @@ from imgsvc.store.blobs import Blobs
 from imgsvc.store.db import Database
 
 ROUNDS, CLIENTS = 30, 6
-LOAD = (0.5, 2.5)
+LOAD = (1.0, 4.0)
 """Seconds of load before a kill, at least and at most."""
 START = 3.0
 LEASE, LIFE = 2, 36_000
