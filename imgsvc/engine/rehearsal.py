@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from imgsvc.engine.aim import meet
+from imgsvc.engine.aim import meet, seek
 from imgsvc.engine.codec import Offer, Picture, Work
 from imgsvc.engine.recipe import LooksLike
 from imgsvc.engine.trial import SEAMS, Estimate, Setting, estimates, sampled
@@ -44,7 +44,8 @@ def rehearsed(work: Work, settings: tuple[Setting, ...]) -> Offer | None:
     else:
         guess = math.ceil(_foretold(work, sample, best, promised))
         scale = replace(scale, guess=lambda _: guess, close=STEP)
-    return meet(work, partial(setting.encode, work.picture), scale)
+    most = work.least() if work.met() else math.inf
+    return seek(work, partial(setting.encode, work.picture), scale, promised, most).offer
 
 
 def _foretold(work: Work, sample: Work, best: Estimate, promised: float) -> float:

@@ -150,16 +150,16 @@ def decode(data: bytes, box: Resize | None) -> Picture:
     return Picture(shown.pixels, None, shown.gray, found.reshaped, converted=True)
 
 
-def speed(work: Work) -> int:
+def speed(work: Work, drawn: bool = False) -> int:
+    """The slowest of aom's speeds that the time allows, but slower than `PHOTO_SPEED` for drawn pictures alone."""
     moving = work.picture.animation
     frames = len(moving.durations) if moving else 1
-    pixels = work.picture.width * work.picture.height
-    probes = REHEARSED if rehearsing(work) else PROBES
     # Frames of a sequence are predicted from one another and cost less than stills.
     share = 0.3 if moving else 1.0
-    drawn = not moving and is_graphic(work.picture.pixels)
+    probes = REHEARSED if rehearsing(work) else PROBES
+    megapixels = work.picture.width * work.picture.height * frames / 1e6
     for step, seconds in SPEEDS:
-        if (drawn or step >= PHOTO_SPEED) and work.budget.allows(probes * seconds * share * pixels * frames / 1e6):
+        if (drawn or step >= PHOTO_SPEED) and work.budget.allows(probes * seconds * share * megapixels):
             return step
     return SPEEDS[-1][0]
 
@@ -174,22 +174,24 @@ def lossy(work: Work) -> Offer | None:
     """Chroma at half or at full size, whichever is smaller; for goals without a score half, unless it is not enough."""
     if work.data is not None and is_hdr(work.data):
         return None
-    picked = speed(work)
-    half, full = setting(picked, "4:2:0"), setting(picked, "4:4:4")
+    drawn = not work.picture.animation and is_graphic(work.picture.pixels)
+    picked = speed(work, drawn)
+    half, full, gray = (setting(picked, subsampling, drawn) for subsampling in ("4:2:0", "4:4:4", "4:0:0"))
     if work.picture.animation:
         return in_turn(work, *(lambda s=s: meet(work, partial(s.encode, work.picture), s.scale) for s in (half, full)))
-    settings = (setting(picked, "4:0:0"),) if work.picture.gray else (half, full)
-    search = rehearsed if rehearsing(work) and picked < DRAWN_DRAFT[0] else best_of
+    settings = (gray,) if work.picture.gray else (half, full)
+    search = rehearsed if rehearsing(work) and half.draft else best_of
     return search(work, settings) or meet(work, partial(settings[-1].encode, work.picture), QUALITY)
 
 
-def setting(picked: int, subsampling: str) -> Setting:
-    draft, gain = DRAWN_DRAFT if picked < PHOTO_SPEED else PHOTO_DRAFT
+def setting(picked: int, subsampling: str, drawn: bool) -> Setting:
+    quick, gain = DRAWN_DRAFT if drawn else PHOTO_DRAFT
 
     def run(speed: int, picture: Picture, quality: int) -> bytes:
         return encode(picture, quality, speed, subsampling)
 
-    return Setting(subsampling, partial(run, picked), QUALITY, partial(run, max(picked, draft)), gain)
+    draft = partial(run, quick) if picked < quick else None
+    return Setting(subsampling, partial(run, picked), QUALITY, draft, gain)
 
 
 def encode(picture: Picture, quality: int, picked: int, subsampling: str) -> bytes:
