@@ -45,6 +45,7 @@ MOZJPEG = {
     "keep": "none",
 }
 AOM = {"tune": "ssimulacra2", "sharpness": "0", "deltaq-strength": "25"}
+BOTH = (False, True)
 Encode = Callable[[Pixels, int], bytes]
 
 
@@ -53,9 +54,16 @@ def jpeg(pixels: Pixels, quality: int, *, chroma: str, table: int) -> bytes:
     return made
 
 
-def webp(pixels: Pixels, quality: int, *, sharp: bool) -> bytes:
-    made: bytes = _vips(pixels).webpsave_buffer(Q=quality, effort=5, smart_subsample=sharp, keep="none")
+def webp(pixels: Pixels, quality: int, *, sharp: bool, deblock: bool) -> bytes:
+    options = {"effort": 6, "smart_subsample": sharp, "smart_deblock": deblock, "keep": "none"}
+    made: bytes = _vips(pixels).webpsave_buffer(Q=quality, **options)
     return made
+
+
+def lossless(pixels: Pixels, method: int) -> bytes:
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "WEBP", lossless=True, exact=True, quality=90, method=method)
+    return out.getvalue()
 
 
 def near_lossless(pixels: Pixels, quality: int) -> bytes:
@@ -72,8 +80,14 @@ def avif(pixels: Pixels, quantizer: int, *, chroma: str) -> bytes:
 
 
 SETTINGS: dict[str, tuple[tuple[Encode, range], ...]] = {
-    "jpg": tuple((partial(jpeg, chroma=chroma, table=3), range(20, 101)) for chroma in ("on", "off")),
-    "webp": ((partial(webp, sharp=True), range(20, 101)), (near_lossless, range(0, 101, 20))),
+    "jpg": tuple(
+        (partial(jpeg, chroma=chroma, table=table), range(10, 101)) for chroma in ("on", "off") for table in (2, 5, 8)
+    ),
+    "webp": (
+        *((partial(webp, sharp=sharp, deblock=deblock), range(101)) for sharp in BOTH for deblock in BOTH),
+        (near_lossless, range(0, 101, 20)),
+        (lossless, range(6, 7)),
+    ),
     "avif": tuple((partial(avif, chroma=chroma), range(10, 63)) for chroma in ("4:2:0", "4:4:4")),
 }
 

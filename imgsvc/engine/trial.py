@@ -21,7 +21,7 @@ NEAR_ALONE = 1.0
 HOPELESS = 1.06
 MOST_PROBES = 4
 # Seams between tiles hide some of the loss: a sample scores higher than its picture by this share of what it lacks.
-SEAMS = 0.03
+SEAMS = 0.045
 # A slope drawn from two close probes is mostly noise: it is believed between these shares of the scale's own.
 SLOPES = (0.6, 2.5)
 # By how much the logarithm of the bytes rises with each point of the score, until two probes tell.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as some
 
+from imgsvc.engine.aim import Scale, through
 from imgsvc.engine.search import Found, smallest
 
 
@@ -69,3 +71,39 @@ def test_looks_below_a_jump() -> None:
     heights = {x: float(x) for x in range(40)} | {x: 90.0 + x / 100 for x in range(40, 101)} | {37: 72.0}
     assert smallest(heights.__getitem__, 70.0, 0, 100, 50).at == 40
     assert smallest(heights.__getitem__, 70.0, 0, 100, 50, far=4.0).at == 37
+
+
+@given(start=some.floats(-50, 50), rise=some.floats(0.2, 5.0), share=some.floats(0.0, 1.0), guess=some.integers(0, 100))
+def test_nothing_close_is_good_enough_where_every_step_counts(
+    start: float, rise: float, share: float, guess: int
+) -> None:
+    target = start + 100 * rise * share
+    probe, asked = counted(lambda x: start + rise * x)
+    found = smallest(probe, target, 0, 100, guess, slope=rise, close=0.0)
+    assert found.at == next(x for x in range(101) if start + rise * x >= target)
+    assert len(asked) <= 8
+
+
+@given(
+    rise=some.floats(0.2, 2.0), known=some.floats(0.8, 1.2), target=some.floats(20.0, 80.0), off=some.integers(-4, 4)
+)
+def test_a_known_slope_and_a_guess_a_few_steps_off_take_two_probes_or_three(
+    rise: float, known: float, target: float, off: int
+) -> None:
+    place = math.ceil(target / rise)
+    probe, asked = counted(lambda x: rise * x)
+    found = smallest(probe, target, 0, 1000, place + off, slope=rise * known, close=1.0)
+    assert found.value >= target
+    assert found.value - target < 2 * rise
+    assert len(asked) <= 3
+
+
+def test_a_guess_through_points_is_straight_between_them_and_goes_on_beyond() -> None:
+    guess = through((60, 40), (70, 60), (80, 90))
+    assert [guess(score) for score in (50, 60, 65, 70, 75, 80, 90)] == [20, 40, 50, 60, 75, 90, 120]
+
+
+@given(score=some.floats(0.0, 99.0))
+def test_the_score_alike_is_where_a_scales_guess_comes_from(score: float) -> None:
+    scale = Scale(0, 100, through((55, 38), (67, 62), (76, 80), (86, 92), (94, 99)))
+    assert abs(scale.alike(scale.guess(score)) - score) <= 1.5
