@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,12 +29,16 @@ class Info:
 class Animation:
     """The frames after one another, each composed onto the whole canvas."""
 
-    frames: Callable[[], Iterator[Pixels]]
-    """Starts a fresh walk over all frames; they are decoded as the walk goes, never held all at once."""
+    pick: Callable[[Sequence[int]], Iterator[Pixels]]
+    """The frames of these numbers, which ascend; decoded as the walk goes, never held all at once."""
     durations: tuple[int, ...]
     """Milliseconds each frame is shown."""
     loop: int
     """How often it plays; 0 for ever."""
+
+    def frames(self) -> Iterator[Pixels]:
+        """Starts a fresh walk over all frames."""
+        return self.pick(range(len(self.durations)))
 
 
 @dataclass(frozen=True, slots=True)

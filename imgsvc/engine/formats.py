@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.codec import Animation, Codec, Picture
@@ -83,7 +82,7 @@ def _sample(picture: Picture) -> Picture:
     count = max(LEAST_FRAMES, math.ceil(SAMPLED_PIXELS / (picture.width * picture.height)))
     if len(moving.durations) < 2 * count:
         return picture
-    start = Animation(lambda: islice(moving.frames(), count), moving.durations[:count], moving.loop)
+    start = Animation(moving.pick, moving.durations[:count], moving.loop)
     return replace(picture, animation=start, reshaped=True)
 
 

@@ -47,11 +47,6 @@ def _moments(picture: Picture) -> list[float]:
 def _at(animation: Animation, times: list[float]) -> Iterator[tuple[float, Pixels]]:
     starts = [0, *accumulate(max(1, d) for d in animation.durations)][:-1]
     wanted = [max(0, bisect_right(starts, time) - 1) for time in times]
-    places = iter(zip(times, wanted, strict=True))
-    place = next(places, None)
-    for number, pixels in enumerate(animation.frames()):
-        while place and place[1] == number:
-            yield place[0], pixels
-            place = next(places, None)
-        if place is None:
-            return
+    numbers = sorted(set(wanted))
+    shown = dict(zip(numbers, animation.pick(numbers), strict=True))
+    yield from ((time, shown[number]) for time, number in zip(times, wanted, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -117,10 +117,10 @@ def _moving(
     natural = upright_size(header)
     target = fit(*natural, box)
 
-    def walk() -> Iterator[Pixels]:
+    def walk(numbers: Sequence[int]) -> Iterator[Pixels]:
         with decoding(), opened(data, formats) as image:
-            for number in range(first, first + count):
-                image.seek(number)
+            for number in numbers:
+                image.seek(first + number)
                 yield _with_alpha(reshape(upright(image), target))
 
     durations: list[int] = []
@@ -130,19 +130,21 @@ def _moving(
     with opened(data, formats) as image:
         for number in range(first, first + count):
             image.seek(number)
-            frame = _with_alpha(reshape(upright(image), target))
+            image.load()
             durations.append(max(0, round(image.info.get("duration", 0))))
-            alpha = alpha or int(frame[..., 3].min()) < 255
-            if room or not kept:
-                kept.append(frame)
+            if room or (image.has_transparency_data and not alpha):
+                frame = _with_alpha(reshape(upright(image), target))
+                alpha = alpha or int(frame[..., 3].min()) < 255
+                if room:
+                    kept.append(frame)
         loop = plays(image)
 
-    def frames() -> Iterator[Pixels]:
-        for frame in kept if room else walk():
+    def pick(numbers: Sequence[int]) -> Iterator[Pixels]:
+        for frame in (kept[number] for number in numbers) if room else walk(numbers):
             yield frame if alpha else np.ascontiguousarray(frame[..., :3])
 
-    animation = Animation(frames, tuple(durations), loop)
-    return Picture(next(frames()), animation, reshaped=target != natural)
+    animation = Animation(pick, tuple(durations), loop)
+    return Picture(next(pick([0])), animation, reshaped=target != natural)
 
 
 def plays(image: Image.Image) -> int:

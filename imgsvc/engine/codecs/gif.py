@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pyvips
 
@@ -11,18 +13,27 @@ from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, meet
 from imgsvc.engine.codec import Codec, Offer, Pass, Work
 from imgsvc.engine.pixels import decoder, inspector, to_vips
-from imgsvc.engine.recipe import Fixed
+from imgsvc.engine.recipe import Fixed, LooksLike
+from imgsvc.engine.repaint import colours, repaint
+from imgsvc.engine.search import smallest
 from imgsvc.engine.tools import gifsicle, run
 from imgsvc.errors import BadPicture
 
 SEAL = b"imgsvc "
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
+INTERLACED = 0x40
 COMMENT, APPLICATION, PLAIN_TEXT = 0xFE, 0xFF, 0x01
 LOOP = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 MOST_LOSSY = 200
-# Below 0, where noise alone is not small enough, each step halves the number of colours.
-LOSSY = Scale(-5, MOST_LOSSY, lambda score: round(MOST_LOSSY - (100 - score) * 4))
+LOSSY = Scale(0, MOST_LOSSY, lambda score: round(MOST_LOSSY - (100 - score) * 4), slope=0.2)
+# libvips's palette quality for the colours of all frames; the last place leaves them as they are.
+QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95, 98, 100)
+COLOURS = Scale(0, len(QUALITIES), lambda score: bisect_left(QUALITIES, score), slope=3.0)
+# How many palettes get noise as well, from the smallest that reaches the promise up.
+NOISED = 3
+# For goals without a score: how much more noise, in gifsicle's measure, each palette gets than the next larger one.
+LOSS_A_PLACE = 5
 # libvips: how far a pixel may be from the last frame's to count as unchanged, from coarse to exact.
 DRIFTS = (32, 16, 8, 4, 2, 0)
 DRIFT = Scale(0, len(DRIFTS) - 1, lambda score: 2 if score < 80 else 4)
@@ -76,7 +87,7 @@ def seal(data: bytes, words: str) -> bytes:
 
 def _sicle(work: Work, data: bytes, *options: str) -> bytes | None:
     program = gifsicle()
-    tidy = ("--no-warnings", "--no-comments", "--no-names", "--no-extensions", "-O3")
+    tidy = ("--no-warnings", "--no-comments", "--no-names", "--no-extensions", "--no-interlace", "-O3")
     return run([program, *tidy, *options], data, work.budget) if program else None
 
 
@@ -84,8 +95,11 @@ def rewrite(work: Work) -> Offer | None:
     """The file's own frames, stored as their differences."""
     if work.data is None:
         return None
-    smaller = _sicle(work, strip(work.data))
-    return Offer(smaller) if smaller else None
+    plain = strip(work.data)
+    made = [_sicle(work, plain)]
+    if any(label == IMAGE and block[9] & INTERLACED for label, block in blocks(plain)):
+        made.append(_sicle(work, plain, "--interlace"))
+    return min((Offer(data) for data in made if data), key=lambda offer: len(offer.data), default=None)
 
 
 def quantise(work: Work) -> Offer | None:
@@ -97,14 +111,42 @@ def quantise(work: Work) -> Offer | None:
 
 
 def noise(work: Work) -> Offer | None:
-    """gifsicle's lossy LZW: as much noise as the promised score allows."""
+    """Fewer colours for all frames, then gifsicle's lossy LZW: as much of both as the promised score allows."""
     base = strip(work.data) if work.data is not None else _from_pixels(work, 0)
 
-    def encode(x: int) -> bytes:
-        colours = [f"--colors={256 >> -x}"] if x < 0 else []
-        return _sicle(work, base, f"--lossy={MOST_LOSSY - max(0, x)}", *colours) or base
+    @cache
+    def painted(x: int) -> bytes:
+        return base if x == COLOURS.hi else repaint(blocks(base), colours(work.picture, QUALITIES[x]))
 
-    return meet(work, encode, LOSSY)
+    def noised(x: int, loss: int) -> bytes:
+        return _sicle(work, painted(x), *([f"--lossy={loss}"] if loss else [])) or base
+
+    if not isinstance(work.goal, LooksLike):
+        return meet(work, lambda x: noised(x, LOSS_A_PLACE * (COLOURS.hi - x)), COLOURS)
+    fewest = _fewest(work, work.goal.score, lambda x: noised(x, 0))
+    offers = []
+    for x in range(fewest, min(fewest + NOISED, COLOURS.hi + 1)):
+        offer = meet(work, lambda kept, x=x: noised(x, MOST_LOSSY - kept), LOSSY)  # type: ignore[misc]
+        if offer is not None:
+            work.show(offer)
+            offers.append(offer)
+        if work.budget.left < work.budget.spent:
+            break
+    return max(offers, key=lambda offer: offer.score or 0.0, default=None)
+
+
+def _fewest(work: Work, target: float, encode: Callable[[int], bytes]) -> int:
+    """The place of the smallest palette that reaches the target by itself, or near it where time runs out."""
+
+    def score(x: int) -> float:
+        data = encode(x)
+        value = work.judge(data)
+        work.show(Offer(data, value))
+        return value
+
+    half = work.budget.left / 2
+    lo, hi = COLOURS.lo, COLOURS.hi
+    return smallest(score, target, lo, hi, COLOURS.guess(target), lambda: work.budget.left < half, COLOURS.slope).at
 
 
 def drift(work: Work) -> Offer | None:

@@ -1,0 +1,63 @@
+"""PNG files compressed anew by oxipng, no pixel changed: quickly to compare two, thoroughly for a winner."""
+
+from __future__ import annotations
+
+import oxipng
+
+from imgsvc.engine.budget import Budget
+
+KEEP = oxipng.StripChunks.none()
+FILTERS = [
+    oxipng.RowFilter.NoOp,
+    oxipng.RowFilter.Sub,
+    oxipng.RowFilter.Up,
+    oxipng.RowFilter.Average,
+    oxipng.RowFilter.Paeth,
+    oxipng.RowFilter.MinSum,
+    oxipng.RowFilter.Entropy,
+    oxipng.RowFilter.Bigrams,
+    oxipng.RowFilter.BigEnt,
+    oxipng.RowFilter.Brute,
+]
+SCREENED, EVERY = 2, 6
+"""oxipng's levels: 2 tries filters by a quick compression and writes the best, 6 compresses in earnest by all."""
+HARDEST = oxipng.Deflaters.libdeflater(12)
+
+QUICK_SECONDS, SCREENING_SECONDS = 2e-6, 5e-6
+"""For each pixel, on a slow machine."""
+EVERY_COSTS, ZOPFLI_COSTS = 8.0, 8.0
+"""Times as long as `screened`: the most that was measured, over photographs, screenshots and palettes."""
+ZOPFLI_ROUNDS, MOST_ROUNDS, MOST_ROUNDS_PIXELS = 5, 15, 16_384
+MOST_ZOPFLI_SECONDS = {"palette": 6.0, "channels": 2.0}
+"""Zopfli takes 1 to 4 % off a palette's file, and often nothing off one of channels, where it is slowest."""
+PALETTE = 3
+"""The colour type of a palette, a byte of IHDR (PNG 3, 11.2.1)."""
+
+
+def quick(data: bytes, loose: bool = False) -> bytes:
+    """The smallest colour type and a filter by a quick trial; loose: colours under full transparency may change."""
+    return bytes(oxipng.optimize_from_memory(data, level=SCREENED, strip=KEEP, optimize_alpha=loose))
+
+
+def thorough(data: bytes, pixels: int, budget: Budget, every: bool) -> bytes:
+    """The file or a smaller one: all filters by quick trials, then in earnest where `every` says so, then zopfli.
+
+    Each step is taken if the time left allows it. `pixels` counts those of all frames.
+    """
+    if not budget.allows(pixels * SCREENING_SECONDS):
+        return data
+    before = budget.spent
+    best = _screened(data, HARDEST)
+    took = budget.spent - before
+    if every and budget.allows(EVERY_COSTS * took):
+        best = min(best, bytes(oxipng.optimize_from_memory(best, level=EVERY, strip=KEEP)), key=len)
+    most = MOST_ZOPFLI_SECONDS["palette" if best[25] == PALETTE else "channels"]
+    if ZOPFLI_COSTS * took < min(most, budget.left):
+        rounds = MOST_ROUNDS if pixels <= MOST_ROUNDS_PIXELS else ZOPFLI_ROUNDS
+        best = _screened(best, oxipng.Deflaters.zopfli(rounds))
+    return best
+
+
+def _screened(data: bytes, deflate: oxipng.Deflaters) -> bytes:
+    made = oxipng.optimize_from_memory(data, level=SCREENED, strip=KEEP, filter=FILTERS, deflate=deflate)
+    return min(data, bytes(made), key=len)

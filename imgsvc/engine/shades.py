@@ -1,0 +1,162 @@
+"""Fewer colours for PNG: the smallest of several families of coarser files that reaches the promised score."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.codec import Offer, Picture, Pixels, Work
+from imgsvc.engine.deflate import quick
+from imgsvc.engine.graphics import is_graphic
+from imgsvc.engine.pixels import to_vips
+from imgsvc.engine.recipe import LooksLike
+from imgsvc.engine.search import smallest
+
+# libvips's palette quality: 100 takes all 256 colours, lower ones as many as the error allows.
+QUALITIES = (*range(20, 90, 5), 90, 92, 94, 95, 96, 97, 98, 99, 100)
+PALETTE = Scale(0, len(QUALITIES) - 1, lambda score: bisect_left(QUALITIES, min(score, 100.0)), slope=2.0)
+# Error diffusion, from none to all: flat areas and edges of drawn pictures compress far better without.
+DITHERS = (0.0, 0.5, 1.0)
+# Rounding steps, negative so that a larger number looks better.
+STEPS = Scale(-32, -2, lambda score: -max(2, round(10 - (score - 70) / 3.5)), slope=3.5)
+
+# Up to here every file of every family is tried, which makes the answer the best there is.
+SWEPT_PIXELS = 40_000
+# Beyond, that many places above the lowest that reaches the promise: the sizes are not in order.
+BESIDE = {"palette": 1, "levels": 3}
+# oxipng takes less than this off what libvips and Pillow write.
+NEARLY = 1.3
+# The share of the time that the search may take: the winner is compressed anew with what is left.
+SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One way to coarsen pixels: a place on its scale to a file, not yet well compressed."""
+
+    encode: Callable[[Picture, int], bytes]
+    scale: Scale
+    beside: int
+
+
+@dataclass(slots=True)
+class Tries:
+    """What was tried so far: files with their scores, and what the dearest took."""
+
+    work: Work
+    offers: dict[bytes, float] = field(default_factory=dict)
+    slowest: float = 0.0
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.work.budget.left
+
+    def score(self, family: Family, x: int) -> float:
+        """The score of the family's file at a place of its scale."""
+        before = self.work.budget.left
+        data = family.encode(self.work.picture, x)
+        if data not in self.offers:
+            score = self.offers[data] = self.work.judge(data)
+            if len(data) < self.work.least():
+                self.work.show(Offer(data, score))
+        self.slowest = max(self.slowest, before - self.work.budget.left)
+        return self.offers[data]
+
+    def enough(self) -> bool:
+        """Whether one more would take more than this search's share of the time."""
+        return self.work.budget.left - self.slowest < (1 - SHARE) * self.begun
+
+
+def palette(picture: Picture, x: int, dither: float) -> bytes:
+    """At most 256 colours: as few as the error at this place of the scale allows."""
+    saved: bytes = to_vips(picture.pixels).pngsave_buffer(
+        palette=True, Q=QUALITIES[x], effort=7, dither=dither, compression=6, keep="none"
+    )
+    return saved
+
+
+def levels(picture: Picture, x: int) -> bytes:
+    """Every channel rounded to multiples of one step: neighbours become equal, and all differences divisible.
+
+    A step that does not divide evenly would make differences of two kinds, and files a tenth larger.
+    """
+    coarse = np.array(picture.pixels)
+    coarse[..., :3] = _rounded(-x)[picture.pixels[..., :3]]
+    out = BytesIO()
+    Image.fromarray(coarse).save(out, "PNG", compress_level=6)
+    return out.getvalue()
+
+
+def _rounded(step: int) -> Pixels:
+    values = np.arange(256)
+    nearest = np.minimum(np.round(values / step) * step, 255)
+    # White stays white, whatever the step.
+    nearest[values > 255 - step / 2] = 255
+    return nearest.astype(np.uint8)
+
+
+def dithered(dither: float) -> Family:
+    return Family(lambda picture, x: palette(picture, x, dither), PALETTE, BESIDE["palette"])
+
+
+FAMILIES = (*map(dithered, DITHERS), Family(levels, STEPS, BESIDE["levels"]))
+
+
+def coarser(work: Work) -> Offer | None:
+    """The smallest file of all families that keeps a promised score; for other goals a palette alone."""
+    if not isinstance(work.goal, LooksLike):
+        family = dithered(0.0 if is_graphic(work.picture.pixels) else 1.0)
+        return meet(work, lambda x: family.encode(work.picture, x), family.scale)
+    tries = Tries(work)
+    small = work.picture.width * work.picture.height <= SWEPT_PIXELS
+    (_sweep if small else _search)(tries, work.goal.score)
+    return _smallest(tries, work.goal.score)
+
+
+def _sweep(tries: Tries, _: float) -> None:
+    for family in FAMILIES:
+        for x in range(family.scale.hi, family.scale.lo - 1, -1):
+            if tries.enough():
+                return
+            tries.score(family, x)
+
+
+def _search(tries: Tries, target: float) -> None:
+    """The lowest place of each scale that reaches the target, and a few above it."""
+    guess = PALETTE.guess(target)
+    for family in FAMILIES:
+        if tries.offers and tries.enough():
+            return
+        start = guess if family.scale is PALETTE else family.scale.guess(target)
+        lo, hi, slope = family.scale.lo, family.scale.hi, family.scale.slope
+        found = smallest(partial(tries.score, family), target, lo, hi, start, tries.enough, slope)
+        if family.scale is PALETTE:
+            # How diffusion is done changes the score little.
+            guess = found.at
+        for x in range(found.at + 1, min(found.at + family.beside, hi) + 1):
+            if found.good and not tries.enough():
+                tries.score(family, x)
+
+
+def _smallest(tries: Tries, target: float) -> Offer | None:
+    """Of the files that reach the target those that may be the smallest, well compressed; else the best-looking."""
+    work = tries.work
+    reached = {data: score for data, score in tries.offers.items() if score >= target}
+    if not reached:
+        return max((Offer(*pair) for pair in tries.offers.items()), key=lambda one: one.score or 0.0, default=None)
+    least = min(map(len, reached))
+    best = None
+    for data in sorted(reached, key=len):
+        if best and (len(data) > NEARLY * least or work.budget.left < (1 - SHARE) * tries.begun / 2):
+            break
+        offer = Offer(quick(data, loose=True), reached[data])
+        work.show(offer)
+        best = offer if best is None or len(offer.data) < len(best.data) else best
+    return best
