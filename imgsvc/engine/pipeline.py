@@ -16,6 +16,7 @@ from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
 from imgsvc.engine.codecs import BY_NAME, CODECS
 from imgsvc.engine.contest import Contest, Entry, covers, seal
 from imgsvc.engine.formats import Field, worthwhile
+from imgsvc.engine.heap import keep_apart
 from imgsvc.engine.judge import Judge
 from imgsvc.engine.pixels import check, decoding
 from imgsvc.engine.recipe import AUTO, Fixed, Goal, Lossless, Recipe, Under
@@ -25,10 +26,14 @@ from imgsvc.errors import BadPicture, UnsupportedKind
 WHITE = 255
 # Up to this size polishing is quick enough to be done to those close behind the winner as well.
 POLISHED_PIXELS = 40_000
+# Below so many seconds a megapixel a search may end without any file.
+SHORT = 1.0
+EARLY_QUALITY = 75
 
 
 def prepare() -> None:
     """Set this process up for the work: one thread for each library, and no memory kept between pictures."""
+    keep_apart()
     cv2.setNumThreads(1)
     pyvips.cache_set_max(0)
 
@@ -137,6 +142,8 @@ def _try(target: Codec, data: bytes | None, picture: Picture, recipe: Recipe, bu
     judge = Judge(fitted).reader(read)
     wanted = _lossless_if_it_fits(goal, data)
     once = _once(target, recipe)
+    if not once and contest.best is None:
+        _hasten(target, fitted, goal, budget, contest)
     for offered in once or target.passes:
         name = f"{target.name}.{offered.name}"
 
@@ -155,6 +162,22 @@ def _once(target: Codec, recipe: Recipe) -> tuple[Pass, ...]:
     if make is None or not recipe.quick or not isinstance(goal, Fixed):
         return ()
     return (Pass("quick", lambda work: Offer(make(work.picture, goal.quality)), lossy=True),)
+
+
+def _hasten(target: Codec, picture: Picture, goal: Goal, budget: Budget, contest: Contest) -> None:
+    """A plain file at once where time is short, so that there is an answer when it has run out.
+
+    It has met no goal: nothing is sealed into it, and any file with a score takes its place.
+    """
+    frames = len(picture.animation.durations) if picture.animation else 1
+    hurry = not budget.allows(SHORT * picture.width * picture.height * frames / 1e6)
+    if target.quick is None or isinstance(goal, Lossless) or not hurry:
+        return
+    name = f"{target.name}.early"
+    with suppress(Exception):
+        data = target.quick(picture, goal.quality if isinstance(goal, Fixed) else EARLY_QUALITY)
+        contest.enter(Entry(target, Offer(data), name, kept=False))
+        contest.note(Step(name, "larger", len(data)))
 
 
 def _polish(target: Codec, contest: Contest, work: Work) -> None:

@@ -1,4 +1,4 @@
-"""An animation as Pillow's writers want it: a picture that seeks, decoding one frame at a time."""
+"""Pictures as Pillow's writers want them, without their pixels a second time in memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ from typing import Any
 from PIL import Image
 
 from imgsvc.engine.codec import Animation, Pixels
+
+MODES = {(): "L", (3,): "RGB", (4,): "RGBA"}
+
+
+class Sheet(Image.Image):
+    """A still for a writer that asks for its bytes and nothing else, as that of AVIF does."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        super().__init__()
+        self._pixels = pixels
+        self._size = (pixels.shape[1], pixels.shape[0])
+        self._mode = MODES[pixels.shape[2:]]
+
+    def tobytes(self, encoder_name: str = "raw", *args: Any) -> bytes:
+        if encoder_name != "raw" or args not in ((), (self.mode,)):
+            raise ValueError(f"encoder_name: got {encoder_name} {args}, expected raw {self.mode}")
+        return self._pixels.tobytes()
 
 
 class Reel(Image.Image):

@@ -70,18 +70,19 @@ they move a score by less than 0.01, and most of the largest planes need not be 
 class Reference:
     """The half of the score that does not change while one picture's encodings are compared.
 
-    Holds about 7 bytes a pixel, twice that where the picture is transparent, and keeps `pixels` itself.
+    Holds about 7 bytes a pixel and keeps `pixels` itself. Of a transparent picture it is the half over the dark shade;
+    that over the light one is made anew for each encoding, as memory is scarcer than time.
     """
 
-    __slots__ = ("_pixels", "_planes", "_scales")
+    __slots__ = ("_grown", "_kept", "_pixels", "_scales", "_shades")
 
     def __init__(self, pixels: Pixels) -> None:
         """Takes sRGB bytes (h, w, 3), or (h, w, 4) with straight alpha; ValueError for any other array."""
         self._pixels = _checked(pixels)
-        grown = _grown(pixels)
-        self._scales = _scales(min(grown.shape[:2]))
-        shades = SHADES if _transparent(pixels) else (None,)
-        self._planes = {shade: _original(grown, shade, self._scales) for shade in shades}
+        self._grown = _grown(pixels)
+        self._scales = _scales(min(self._grown.shape[:2]))
+        self._shades: tuple[float | None, ...] = SHADES if _transparent(pixels) else (None,)
+        self._kept = list(_original(self._grown, self._shades[0], self._scales))
 
     def score(self, other: Pixels) -> float:
         """The score of `other` against the reference: 100.0 when equal, falling without limit.
@@ -95,11 +96,12 @@ class Reference:
         if np.array_equal(self._pixels, other):
             return IDENTICAL
         grown = _grown(other)
-        shades = SHADES if None not in self._planes or _transparent(other) else (None,)
+        shades = SHADES if _transparent(other) else self._shades
         return min(self._compare(grown, shade) for shade in shades)
 
     def _compare(self, other: Pixels, shade: float | None) -> float:
-        original = self._planes[shade if shade in self._planes else None]
+        fresh = shade in self._shades[1:]
+        original = _original(self._grown, shade, self._scales) if fresh else self._kept
         levels = zip(original, pyramid(other, shade, _channels(self._scales)), strict=True)
         return _mapped(sum(mine.distance(theirs) for level in levels for mine, theirs in zip(*level, strict=True)))
 
@@ -204,11 +206,9 @@ def _scales(side: int) -> Scales:
     return scales
 
 
-def _original(pixels: Pixels, shade: float | None, scales: Scales) -> list[list[Plane]]:
-    return [
-        [Plane(row, values) for (_, row), values in zip(scale, planes, strict=True)]
-        for scale, planes in zip(scales, pyramid(pixels, shade, _channels(scales)), strict=True)
-    ]
+def _original(pixels: Pixels, shade: float | None, scales: Scales) -> Iterator[list[Plane]]:
+    for scale, planes in zip(scales, pyramid(pixels, shade, _channels(scales)), strict=True):
+        yield [Plane(row, values) for (_, row), values in zip(scale, planes, strict=True)]
 
 
 def _channels(scales: Scales) -> list[list[int]]:

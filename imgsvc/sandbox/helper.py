@@ -25,6 +25,8 @@ LIFETIME = 1000
 """Pictures after which a helper asks to be replaced: what C libraries leak must not shrink the room of the next."""
 GROWTH = 256 * 1024 * 1024
 """Bytes of memory kept beyond those at the start after which a helper asks to be replaced as well."""
+SPARE = 64 * 1024 * 1024
+"""Bytes of them that it may keep between pictures: giving all back takes longer than making a small WebP."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -73,16 +75,17 @@ def settle(parent: int, memory: int) -> None:
 
 def serve(line: socket.socket, optimize: wire.Optimize, scales: Scales) -> None:
     """Answer tasks until the line ends or a reply says it is the last."""
-    most = scales.weigh() + GROWTH
+    start = scales.weigh()
     for number in range(1, LIFETIME + 1):
         said = wire.hear(line.recv)
         if said is None:
             return
-        reply = {"last": number == LIFETIME or scales.weigh() > most} | work(wire.task(said), optimize)
+        reply = {"last": number == LIFETIME or scales.weigh() > start + GROWTH} | work(wire.task(said), optimize)
         wire.send(line, reply)
         if reply["last"]:
             return
-        scales.lighten()
+        if scales.weigh() > start + SPARE:
+            scales.lighten()
 
 
 def work(task: wire.Task, optimize: wire.Optimize) -> dict[str, Any]:

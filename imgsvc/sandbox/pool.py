@@ -25,7 +25,7 @@ from imgsvc.sandbox.seats import START_SECONDS, Seat
 from imgsvc.sandbox.turns import Turns
 
 DEFAULT = child.command()
-GRACE = 0.15
+GRACE = 0.05
 """Seconds beyond its time that the engine has to hand over its best answer by itself."""
 
 

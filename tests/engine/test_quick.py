@@ -12,7 +12,7 @@ from PIL import Image
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.codecs import BY_NAME, CODECS
 from imgsvc.engine.pipeline import optimize
-from imgsvc.engine.recipe import Fixed, LooksLike, Lossless, Recipe, Resize, Under, parse
+from imgsvc.engine.recipe import Fixed, Goal, LooksLike, Lossless, Recipe, Resize, Under, parse
 from tests.engine.pictures import encoded, photo, samples
 
 SAMPLES = samples()
@@ -73,3 +73,20 @@ def test_other_goals_are_not_hurried() -> None:
     data = SAMPLES["bmp photo"]
     calm, hurried = (optimize(data, Recipe(LooksLike(70.0), ("webp",), quick=q), Budget(30)) for q in (False, True))
     assert calm.data == hurried.data
+
+
+@pytest.mark.parametrize("form", HURRIED)
+def test_where_time_is_short_a_plain_file_comes_first(form: str) -> None:
+    kept = []
+    data = encoded(photo(640, 480), "BMP")
+    optimize(data, Recipe(LooksLike(80.0), (form,)), Budget(0.2), kept.append)
+    first = kept[0]
+    assert first.score is None
+    assert BY_NAME[form].sealed(first.data) == ""
+    assert BY_NAME[form].decode(first.data, None).pixels.shape[:2] == (480, 640)
+
+
+@pytest.mark.parametrize("goal", [LooksLike(80.0), Under(8000), Fixed(60)], ids=str)
+def test_with_time_enough_nothing_comes_before_the_search(goal: Goal) -> None:
+    result = optimize(SAMPLES["bmp photo"], Recipe(goal, ("webp",)), Budget(30))
+    assert not [step for step in result.steps if step.name.endswith(".early")]
