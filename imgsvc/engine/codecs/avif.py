@@ -45,7 +45,6 @@ THOROUGH_PIXELS = 150_000
 # The tune leans to sharp blocks, and to more quality where a block is flat; both cost bytes at the same score.
 TUNE = {"tune": "ssimulacra2", "sharpness": "0", "deltaq-strength": "25"}
 NEAREST = QUALITY.hi
-QUICK = 8
 
 
 def sniff(data: bytes) -> bool:
