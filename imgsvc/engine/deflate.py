@@ -28,7 +28,9 @@ QUICK_SECONDS, SCREENING_SECONDS = 2e-6, 5e-6
 EVERY_COSTS, ZOPFLI_COSTS = 8.0, 8.0
 """Times as long as `screened`: the most that was measured, over photographs, screenshots and palettes."""
 ZOPFLI_ROUNDS, MOST_ROUNDS, MOST_ROUNDS_PIXELS = 5, 15, 16_384
-MOST_ZOPFLI_SECONDS = {"palette": 6.0, "channels": 2.0}
+SMALL_PIXELS = 65_536
+"""Up to here all filters in earnest take no time to speak of, and a quick trial is often wrong."""
+MOST_ZOPFLI_SECONDS = 6.0
 """Zopfli takes 1 to 4 % off a palette's file, and often nothing off one of channels, where it is slowest."""
 PALETTE = 3
 """The colour type of a palette, a byte of IHDR (PNG 3, 11.2.1)."""
@@ -49,12 +51,11 @@ def thorough(data: bytes, pixels: int, budget: Budget, every: bool) -> bytes:
     before = budget.spent
     best = _screened(data, HARDEST)
     took = budget.spent - before
-    if every and budget.allows(EVERY_COSTS * took):
+    if (every or pixels <= SMALL_PIXELS) and budget.allows(EVERY_COSTS * took):
         best = min(best, bytes(oxipng.optimize_from_memory(best, level=EVERY, strip=KEEP)), key=len)
-    most = MOST_ZOPFLI_SECONDS["palette" if best[25] == PALETTE else "channels"]
-    if ZOPFLI_COSTS * took < min(most, budget.left):
-        rounds = MOST_ROUNDS if pixels <= MOST_ROUNDS_PIXELS else ZOPFLI_ROUNDS
-        best = _screened(best, oxipng.Deflaters.zopfli(rounds))
+    tiny = pixels <= MOST_ROUNDS_PIXELS
+    if (tiny or best[25] == PALETTE) and ZOPFLI_COSTS * took < min(MOST_ZOPFLI_SECONDS, budget.left):
+        best = _screened(best, oxipng.Deflaters.zopfli(MOST_ROUNDS if tiny else ZOPFLI_ROUNDS))
     return best
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from imgsvc.engine import reel
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
-from imgsvc.engine.deflate import MOST_ROUNDS_PIXELS, QUICK_SECONDS, quick, thorough
+from imgsvc.engine.deflate import QUICK_SECONDS, quick, thorough
 from imgsvc.engine.pixels import check, decoder, inspector, opened, orientation
 from imgsvc.engine.recipe import Lossless, Resize
 from imgsvc.engine.shades import coarser
@@ -165,8 +165,7 @@ def lossy(work: Work) -> Offer | None:
 
 def polish(work: Work, data: bytes) -> bytes:
     """As hard as the time allows; without loss the last filters too, which take 0.1 % off for four times the time."""
-    small = _pixels(work) <= MOST_ROUNDS_PIXELS
-    return thorough(data, _pixels(work), work.budget, every=small or isinstance(work.goal, Lossless))
+    return thorough(data, _pixels(work), work.budget, every=isinstance(work.goal, Lossless))
 
 
 def _pixels(work: Work) -> int:
