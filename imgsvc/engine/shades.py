@@ -54,6 +54,7 @@ class Tries:
     """What was tried so far: files with their scores, and what the dearest took."""
 
     work: Work
+    tidy: Callable[[bytes], bytes]
     offers: dict[bytes, float] = field(default_factory=dict)
     slowest: float = 0.0
     begun: float = field(init=False)
@@ -64,7 +65,7 @@ class Tries:
     def score(self, family: Family, x: int) -> float:
         """The score of the family's file at a place of its scale."""
         before = self.work.budget.left
-        data = family.encode(self.work.picture, x)
+        data = self.tidy(family.encode(self.work.picture, x))
         if data not in self.offers:
             score = self.offers[data] = self.work.judge(data)
             if len(data) < self.work.least():
@@ -112,12 +113,15 @@ def dithered(dither: float) -> Family:
 FAMILIES = (*map(dithered, DITHERS), Family(levels, STEPS, BESIDE["levels"]))
 
 
-def coarser(work: Work) -> Offer | None:
-    """The smallest file of all families that keeps a promised score; for other goals a palette alone."""
+def coarser(work: Work, tidy: Callable[[bytes], bytes]) -> Offer | None:
+    """The smallest file of all families that keeps a promised score; for other goals a palette alone.
+
+    `tidy` takes what the encoders add to a picture out of their files.
+    """
     if not isinstance(work.goal, LooksLike):
         family = dithered(0.0 if is_graphic(work.picture.pixels) else 0.5)
-        return meet(work, lambda x: family.encode(work.picture, x), family.scale)
-    tries = Tries(work)
+        return meet(work, lambda x: tidy(family.encode(work.picture, x)), family.scale)
+    tries = Tries(work, tidy)
     small = work.picture.width * work.picture.height <= SWEPT_PIXELS
     (_sweep if small else _search)(tries, work.goal.score)
     return _smallest(tries, work.goal.score)

@@ -160,7 +160,7 @@ def lossy(work: Work) -> Offer | None:
     """Fewer colours or levels of a still."""
     if work.picture.animation or not work.budget.allows(_pixels(work) * QUICK_SECONDS):
         return None
-    return coarser(work)
+    return coarser(work, strip)
 
 
 def polish(work: Work, data: bytes) -> bytes:
