@@ -21,13 +21,13 @@ NEAR_ALONE = 1.0
 HOPELESS = 1.06
 MOST_PROBES = 4
 # Seams between tiles hide some of the loss: a sample scores higher than its picture by this share of what it lacks.
-SEAMS = 0.045
+SEAMS = 0.035
 # A slope drawn from two close probes is mostly noise: it is believed between these shares of the scale's own.
 SLOPES = (0.6, 2.5)
 # By how much the logarithm of the bytes rises with each point of the score, until two probes tell.
 GROWTH = 0.04
-# On a sample's word the whole picture's search ends at a file less than one step above the promise.
-STEP = 1.0
+# After a sample, the whole picture's search ends at a file so many steps above the promise: one more costs an encode.
+STEP = 1.3
 # A first guess a little above the estimate seldom falls short, which would cost one more file.
 LEAN = 0.3
 
