@@ -28,7 +28,7 @@ WHITE = 255
 POLISHED_PIXELS = 40_000
 # Below so many seconds a megapixel a search may end without any file.
 SHORT = 1.0
-EARLY_QUALITY = 75
+EARLY_QUALITY, LEAST_QUALITY = 75, 1
 
 
 def prepare() -> None:
@@ -175,7 +175,10 @@ def _hasten(target: Codec, picture: Picture, goal: Goal, budget: Budget, contest
         return
     name = f"{target.name}.early"
     with suppress(Exception):
-        data = target.quick(picture, goal.quality if isinstance(goal, Fixed) else EARLY_QUALITY)
+        quality = (
+            goal.quality if isinstance(goal, Fixed) else LEAST_QUALITY if isinstance(goal, Under) else EARLY_QUALITY
+        )
+        data = target.quick(picture, quality)
         contest.enter(Entry(target, Offer(data), name, kept=False))
         contest.note(Step(name, "larger", len(data)))
 

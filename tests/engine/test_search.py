@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as some
 
-from imgsvc.engine.aim import Scale, through
+from imgsvc.engine.aim import Scale, meet, through
+from imgsvc.engine.budget import Budget
+from imgsvc.engine.codec import Picture, Work
+from imgsvc.engine.recipe import Under
 from imgsvc.engine.search import Found, smallest
 
 
@@ -87,7 +91,7 @@ def test_nothing_close_is_good_enough_where_every_step_counts(
 @given(
     rise=some.floats(0.2, 2.0), known=some.floats(0.8, 1.2), target=some.floats(20.0, 80.0), off=some.integers(-4, 4)
 )
-def test_a_known_slope_and_a_guess_a_few_steps_off_take_two_probes_or_three(
+def test_a_known_slope_and_a_guess_a_few_steps_off_take_few_probes(
     rise: float, known: float, target: float, off: int
 ) -> None:
     place = math.ceil(target / rise)
@@ -95,7 +99,7 @@ def test_a_known_slope_and_a_guess_a_few_steps_off_take_two_probes_or_three(
     found = smallest(probe, target, 0, 1000, place + off, slope=rise * known, close=1.0)
     assert found.value >= target
     assert found.value - target < 2 * rise
-    assert len(asked) <= 3
+    assert len(asked) <= 4
 
 
 def test_a_guess_through_points_is_straight_between_them_and_goes_on_beyond() -> None:
@@ -107,3 +111,11 @@ def test_a_guess_through_points_is_straight_between_them_and_goes_on_beyond() ->
 def test_the_score_alike_is_where_a_scales_guess_comes_from(score: float) -> None:
     scale = Scale(0, 100, through((55, 38), (67, 62), (76, 80), (86, 92), (94, 99)))
     assert abs(scale.alike(scale.guess(score)) - score) <= 1.5
+
+
+def test_a_byte_limit_that_can_be_kept_is_kept_without_time_to_search() -> None:
+    picture = Picture(np.zeros((8, 8, 3), np.uint8))
+    work = Work(None, picture, Under(200), Budget(0.0), judge=lambda _: 0.0, read=lambda _: picture)
+    offer = meet(work, lambda quality: bytes(100 * quality), Scale(1, 100, lambda _: 70))
+    assert offer is not None
+    assert len(offer.data) == 100
