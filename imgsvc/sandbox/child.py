@@ -105,8 +105,8 @@ class Child:
         except (OSError, ValueError):
             return False
 
-    def kill(self) -> int | None:
-        """End the helper with all it started; the exit code, None if it is not gone within a second.
+    def kill(self, wait: float = LAST_BREATH) -> int | None:
+        """End the helper with all it started; the exit code, None if it is not gone within `wait` seconds.
 
         The line stays open: another thread may be reading it, and its number must not become another file's.
         """
@@ -115,7 +115,7 @@ class Child:
                 with suppress(ProcessLookupError):
                     os.killpg(self.process.pid, signal.SIGKILL)
                 with suppress(subprocess.TimeoutExpired):
-                    self.process.wait(LAST_BREATH)
+                    self.process.wait(wait)
             return self.process.returncode
 
     def close(self) -> None:

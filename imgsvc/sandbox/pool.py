@@ -28,6 +28,9 @@ DEFAULT = child.command()
 GRACE = 0.05
 """Seconds beyond its time that the engine has to hand over its best answer by itself."""
 
+BREATH = 0.05
+"""Seconds that an answer waits for a killed helper to be gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -204,8 +207,9 @@ class Pool:
                 seat.replace()
             return self._read(reply, task)
         except (Dead, Late, ClientGone) as end:
-            # The folder goes when the job ends: nobody may be left to write there.
-            code = helper.kill()
+            # The folder goes when the job ends. On a busy machine dying takes time that the client is not to wait
+            # for: what is killed makes no new file, and the next helper starts when the last is gone.
+            code = helper.kill(BREATH)
             seat.replace()
             if isinstance(end, ClientGone):
                 raise
