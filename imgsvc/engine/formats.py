@@ -14,8 +14,8 @@ from imgsvc.engine.mosaic import mosaic
 from imgsvc.engine.recipe import Goal, LooksLike, Lossless
 from imgsvc.engine.result import Step
 
-# Icons are as small as a palette whatever they show, and tried in no time.
-SMALL_PIXELS = 64 * 64
+# So few pixels may be smallest as a palette whatever they show, and are tried in no time.
+SMALL_PIXELS = 40_000
 # A sample misjudges how two formats compare by less than this, measured; of drawn pictures its seams hide repetition.
 SLACK, SLACK_DRAWN = 1.25, 1.5
 # Of an animation; fewer frames would weigh the first, which is stored whole, too much.

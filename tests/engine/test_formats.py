@@ -44,17 +44,17 @@ def moving(*images: Image.Image) -> Picture:
 @pytest.mark.parametrize(
     ("picture", "goal", "own", "names"),
     [
-        (still(pictures.photo()), LooksLike(70.0), None, "jpg webp avif"),
-        (still(pictures.photo()), LooksLike(70.0), "png", "jpg png webp avif"),
+        (still(pictures.photo(240, 180)), LooksLike(70.0), None, "jpg webp avif"),
+        (still(pictures.photo(240, 180)), LooksLike(70.0), "png", "jpg png webp avif"),
         (still(pictures.photo(32, 32)), LooksLike(70.0), None, "jpg png webp gif avif"),
-        (still(pictures.drawing()), LooksLike(70.0), "jpg", "jpg png webp gif avif"),
-        (still(pictures.glass()), LooksLike(70.0), "png", "png webp avif"),
+        (still(pictures.drawing(240, 180)), LooksLike(70.0), "jpg", "jpg png webp gif avif"),
+        (still(pictures.glass(240, 180)), LooksLike(70.0), "png", "png webp avif"),
         (moving(*pictures.frames()), LooksLike(70.0), "gif", "png webp gif avif"),
-        (moving(pictures.photo(), pictures.photo(seed=2)), LooksLike(70.0), "avif", "webp avif"),
-        (still(pictures.photo()), Lossless(), None, "png webp"),
-        (still(pictures.photo()), Lossless(), "jpg", "jpg png webp"),
-        (still(pictures.photo(), converted=True), Lossless(), "jpg", "jpg"),
-        (still(pictures.drawing()), Lossless(), "gif", "png webp gif"),
+        (moving(pictures.photo(240, 180), pictures.photo(240, 180, 2)), LooksLike(70.0), "avif", "webp avif"),
+        (still(pictures.photo(240, 180)), Lossless(), None, "png webp"),
+        (still(pictures.photo(240, 180)), Lossless(), "jpg", "jpg png webp"),
+        (still(pictures.photo(240, 180), converted=True), Lossless(), "jpg", "jpg"),
+        (still(pictures.drawing(240, 180)), Lossless(), "gif", "png webp gif"),
     ],
 )
 def test_who_can_hold_the_picture_and_may_win_competes(picture, goal, own, names):
