@@ -21,6 +21,7 @@ WARM = 5
 """Rounds after which a process has loaded what it loads late, and rounds that are compared: these, and as many at its
 end. A short run has fewer."""
 LEAST = 3
+BURST = 32
 GROWTH = 0.05
 FORMATS = ("", "jpg", "png", "webp", "gif", "avif")
 
@@ -74,6 +75,9 @@ def measure(soak: Soak) -> list[Figure]:
             wanted = FORMATS[(number // len(files)) % len(FORMATS)]
             return service.site.post(data, name, **({"output_format": wanted} if wanted else {}))
 
+        # Threads are started when all others are busy, and stay: as many as any round may want.
+        crowd(lambda _: service.site.post(b"no picture"), range(BURST * 4), BURST)
+        crowd(lambda _: service.site.get("/robots.txt"), range(BURST * 4), BURST)
         for turn in range(rounds):
             answers = crowd(send, range(turn * ROUND, (turn + 1) * ROUND), CLIENTS)
             failed += [f"{one.status} {one.json.get('error', one.fault)}" for one in answers if one.status != 200]

@@ -29,6 +29,13 @@ PREVIEWS: tuple[dict[str, str], ...] = (
 )
 
 
+ODD = ("../../etc/passwd", "%2e%2e%2fimgsvc.sqlite3", "a" * 43, "")
+"""Tokens of no link."""
+METHODS = ("POST", "PUT", "DELETE")
+RULES = len(PREVIEWS) + len(METHODS) + len(ODD) + 8
+"""What is looked at: these, HEAD, Range, that its link is gone then, two of an abort and three of killed workers."""
+
+
 def measure(soak: Soak) -> list[Figure]:
     with serving(WORKERS=WORKERS, HELPERS=WORKERS, THREADS=64, LEASE_SECONDS=LEASE) as service:
         figures = _race(soak, service)
@@ -44,10 +51,11 @@ def measure(soak: Soak) -> list[Figure]:
             "broken rules for HEAD, previews, Range, abort, killed worker",
             len(wrong),
             0,
+            count=RULES,
             note="; ".join(wrong),
         ),
-        Figure("links", "files left in the instance", len(left), 0),
-        Figure("links", "errors in the log", len(broken), 0, note="; ".join(broken[:2])),
+        Figure("links", "files left in the instance", len(left), 0, count=figures[0].count),
+        Figure("links", "errors in the log", len(broken), 0, count=figures[0].count, note="; ".join(broken[:2])),
     ]
 
 
@@ -92,7 +100,7 @@ def _manners(service: Service) -> Iterator[str]:
     for headers in PREVIEWS:
         if (got := site.get(path, headers=headers).status) != 403:
             yield f"{headers} got {got}"
-    for method in ("POST", "PUT", "DELETE"):
+    for method in METHODS:
         if (got := site.get(path, method=method).status) != 405:
             yield f"{method} got {got}"
     part = site.get(path, headers={"Range": "bytes=0-9"})
@@ -102,7 +110,7 @@ def _manners(service: Service) -> Iterator[str]:
         yield f"after that the link got {got}"
     yield from _aborted(site, _link(site, large))
     yield from _killed(service, _link(site, large))
-    for odd in ("../../etc/passwd", "%2e%2e%2fimgsvc.sqlite3", "a" * 43, ""):
+    for odd in ODD:
         if (got := site.get(f"/download.php?id={odd}").status) != 404:
             yield f"the link {odd!r} got {got}"
 
