@@ -39,10 +39,11 @@ RULES = len(PREVIEWS) + len(METHODS) + len(ODD) + 8
 def measure(soak: Soak) -> list[Figure]:
     with serving(WORKERS=WORKERS, HELPERS=WORKERS, THREADS=64, LEASE_SECONDS=LEASE) as service:
         figures = _race(soak, service)
+        # Those to come are ours: gunicorn calls it an error when its workers are killed.
+        broken = service.broken()
         wrong = list(_manners(service))
         wait(lambda: not service.left(), LEASE + 5)
         left = service.left()
-        broken = service.broken()
     soak.data["links"] |= {"manners": wrong, "errors": broken}
     return [
         *figures,
