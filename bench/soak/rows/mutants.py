@@ -15,7 +15,7 @@ from imgsvc.settings import cores
 
 COUNT = 10_500
 SLOWEST = 2.0
-FORMS: tuple[dict[str, str], ...] = ({}, {}, {"quality": "1"}, {"output_format": "webp"}, {"output_format": "auto"})
+FORMS: tuple[dict[str, str], ...] = ({}, {}, {"quality": "1"}, {"output_format": "webp"}, {"quality": "5"})
 """What is asked for, in turn."""
 
 
