@@ -29,7 +29,7 @@ DITHERS = (0.0, 0.5)
 STEPS = Scale(-32, -2, lambda score: -max(2, round(10 - (score - 70) / 3.5)), slope=3.5)
 
 # Up to here every file of every family is tried, which makes the answer the best there is.
-SWEPT_PIXELS = 40_000
+SWEPT_PIXELS = 10_000
 # Beyond, that many places above the lowest that reaches the promise: the sizes are not in order.
 BESIDE = {"palette": 1, "levels": 3}
 # So far below the promise, in points, lower places of a scale are given up.
