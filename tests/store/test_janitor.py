@@ -107,12 +107,14 @@ def test_sweeps_at_once_do_not_disturb_each_other(db, blobs, now, race):
 def test_the_thread_sweeps_and_stops(sqlite, blobs, now):
     make(sqlite, blobs, now - HOUR)
     faults: list[Exception] = []
+    before = set(threading.enumerate())
     janitor = Janitor(sqlite, blobs, seconds=HOUR, report=faults.append)
     janitor.start()
+    assert {thread.name for thread in set(threading.enumerate()) - before} == {"janitor"}
     assert until(lambda: not stored(blobs))
     janitor.stop()
     assert faults == []
-    assert "janitor" not in {thread.name for thread in threading.enumerate()}
+    assert set(threading.enumerate()) <= before
 
 
 def test_the_thread_outlives_what_goes_wrong(sqlite, blobs, now):
