@@ -1,6 +1,6 @@
 """The door to other servers: pictures by URL, from public addresses only, within a time and a size."""
 
 from imgsvc.fetch.fetcher import Fetched, Fetcher
-from imgsvc.fetch.rules import Rules
+from imgsvc.fetch.rules import Rules, hosts
 
-__all__ = ["Fetched", "Fetcher", "Rules"]
+__all__ = ["Fetched", "Fetcher", "Rules", "hosts"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from imgsvc.errors import echo
+from imgsvc.errors import UrlNotAllowed, echo
 from imgsvc.fetch.addresses import Address, Network, is_never, is_public, translated
+from imgsvc.fetch.target import read
 from imgsvc.settings import Settings, SettingsError
 
 PORTS = range(1, 65536)
+BELOW = "*."
+"""Before a name: all names below it, and not itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,27 @@ class Rules:
             return True
         inside = translated(address)
         return any(address in network for network in self.networks) and (inside is None or self.admit(inside))
+
+
+def hosts(text: str, setting: str) -> Callable[[str], bool]:
+    """Tells of a host, as `Target` spells it, whether it is among the names in `text`; no names: any host is.
+
+    `example.org` is that host alone, `*.example.org` all below it. SettingsError, naming the setting, for no name.
+    """
+    words = _words(text)
+    try:
+        exact = {_host(word) for word in words if not word.startswith(BELOW)}
+        below = tuple("." + _host(word.removeprefix(BELOW)) for word in words if word.startswith(BELOW))
+    except UrlNotAllowed:
+        wanted = "names such as example.org,*.example.net"
+        raise SettingsError(f"{setting}: got {echo(text)}, expected {wanted}") from None
+    return lambda host: not words or host in exact or host.endswith(below)
+
+
+def _host(word: str) -> str:
+    if set(word) & set("/?#@:"):
+        raise UrlNotAllowed
+    return read(f"http://{word}/", PORTS).host
 
 
 def _networks(text: str) -> tuple[Network, ...]:

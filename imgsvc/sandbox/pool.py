@@ -108,22 +108,25 @@ class Pool:
         seconds: float,
         limits: Limits,
         gone: Callable[[], bool] = lambda: False,
+        until: float = math.inf,
     ) -> Result:
         """The optimised picture, after at most `seconds` of work: the best so far if the engine has not ended by then.
 
         Busy (with retry_after) when the queue is full; TooSlow without any answer in time; BadPicture when the
         picture kills its helper twice; StorageFull; any InputError of the engine. ClientGone soon after `gone`, asked
-        every now and then, says that nobody waits any more; the work then stops. What happened in the helper, for
-        the log, is in the error's notes.
+        every now and then, says that nobody waits any more; the work then stops. `until`, by the monotonic clock, ends
+        waiting and work together, however many seconds are left. What happened in the helper, for the log, is in the
+        error's notes.
         """
         crew = self._crew()
-        seat = crew.turns.enter(gone)
+        seat = crew.turns.enter(gone, until)
         begin = None
         try:
-            _settle(seat)
+            _settle(seat, until)
             begin = time.monotonic()
             with folder.make(seat.place, data) as place:
-                return self._work(seat, wire.Task(str(place), recipe, seconds, limits), begin + seconds, gone)
+                task = wire.Task(str(place), recipe, seconds, limits)
+                return self._work(seat, task, min(begin + seconds, until), gone)
         except OSError as error:
             if error.errno in folder.FULL:
                 raise StorageFull from error
@@ -232,9 +235,9 @@ class Pool:
         return None
 
 
-def _settle(seat: Seat) -> None:
+def _settle(seat: Seat, until: float) -> None:
     """Wait for the seat's helper to be up; the time of the picture starts after that."""
     try:
-        seat.child(time.monotonic() + START_SECONDS)
+        seat.child(min(time.monotonic() + START_SECONDS, until))
     except Late as error:
         raise Busy(retry_after=math.ceil(START_SECONDS)) from error

@@ -40,8 +40,10 @@ class Turns:
         self._closed = False
         self._lock = threading.Lock()
 
-    def enter(self, gone: Callable[[], bool] = lambda: False) -> Seat:
+    def enter(self, gone: Callable[[], bool] = lambda: False, until: float = math.inf) -> Seat:
         """A seat for the caller alone, after its turn in the queue; Busy when the queue is full, slow or closed.
+
+        Waits no longer than `until` by the monotonic clock.
 
         ClientGone when, while it waits, `gone` says so.
         """
@@ -53,7 +55,7 @@ class Turns:
             place = _Place()
             self._places.append(place)
         try:
-            left = _waited(place.turn, self._patience, gone)
+            left = _waited(place.turn, min(self._patience, until - time.monotonic()), gone)
         finally:
             with self._lock:
                 if place in self._places:

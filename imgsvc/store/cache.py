@@ -72,6 +72,11 @@ class Cache:
         self._lock = threading.Lock()
         self._rests_until = 0.0
 
+    def find(self, key: str) -> Entry | None:
+        """The result for `key` if it is there; waits for nobody."""
+        found = self._look(_name(key))
+        return found if isinstance(found, Entry) else None
+
     def get(
         self, key: str, make: Callable[[Gone], Made], *, seconds: float, gone: Gone = lambda: False
     ) -> tuple[Entry, bool]:
@@ -80,7 +85,7 @@ class Cache:
         `make` is given a function that tells whether all who wait have gone. What it raises reaches every caller that
         waits here. TooSlow after `seconds` of waiting for another maker; ClientGone soon after `gone` says so.
         """
-        name, end = hashlib.sha256(key.encode()).hexdigest(), time.monotonic() + seconds
+        name, end = _name(key), time.monotonic() + seconds
         found = self._look(name)
         if isinstance(found, Entry):
             return found, True
@@ -193,6 +198,10 @@ class Cache:
 def shelf(db: Database, blobs: Blobs, *, redis_url: str, room: int, reserve: int) -> Shelf:
     """The shelf of `room` bytes that the settings ask for: Redis where it is named, else database and blobs."""
     return RedisShelf(redis_url, room=room) if redis_url else DatabaseShelf(db, blobs, room=room, reserve=reserve)
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _waited(flight: _Flight, gone: Gone, end: float) -> Entry | None:

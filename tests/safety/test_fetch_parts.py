@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsvc.errors import SourceFailed, SourceSlow, TooManyBytes
+from imgsvc.fetch import hosts
 from imgsvc.fetch.freshness import LONGEST, lifetime
 from imgsvc.fetch.meter import FRAMING, GLANCE, SPEED, WINDOW, Meter
 from imgsvc.fetch.resolver import Resolver
+from imgsvc.settings import SettingsError
 
 NOON = "Thu, 01 Jan 2026 12:00:00 GMT"
 
@@ -191,3 +193,30 @@ def test_a_lookup_that_hangs_is_left_and_holds_its_place_until_it_ends(monkeypat
         time.sleep(0.01)
     assert resolve("third", 10.0) == ()
     assert asked == ["first", "third"]
+
+
+@pytest.mark.parametrize(
+    ("names", "allowed", "refused"),
+    [
+        ("", ("example.org", "127.0.0.1", "2001:db8::1"), ()),
+        ("example.org", ("example.org",), ("www.example.org", "example.org.evil.test", "notexample.org", "org", "")),
+        ("*.example.org", ("www.example.org", "a.b.example.org"), ("example.org", "wwwexample.org", "example.org.a")),
+        ("Example.ORG., *.b.test c.test", ("example.org", "a.b.test", "c.test"), ("b.test", "a.c.test")),
+        ("bücher.example", ("xn--bcher-kva.example",), ("bcher.example",)),
+        ("192.0.2.7", ("192.0.2.7",), ("192.0.2.70", "1.192.0.2.7")),
+    ],
+)
+def test_hosts_are_named_one_by_one_or_with_all_below(names, allowed, refused):
+    among = hosts(names, "IMGSVC_HOSTS")
+    assert [one for one in allowed if not among(one)] == []
+    assert [one for one in refused if among(one)] == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["http://example.org", "example.org/a", "example.org:80", "a@b", "*", "a.*.b", "*.", "a..b", "0x7f.1", "a;b"],
+)
+def test_what_is_no_host_is_told(names):
+    with pytest.raises(SettingsError, match=r"IMGSVC_HOSTS: got .* expected names such as") as raised:
+        hosts(names, "IMGSVC_HOSTS")
+    assert names in str(raised.value)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
-from imgsvc.errors import BadPicture, Busy
+from imgsvc.errors import BadPicture, Busy, TooSlow
 from imgsvc.sandbox import Load, Pool
 from imgsvc.sandbox.helper import GROWTH, LIFETIME
 from imgsvc.sandbox.seats import Seat
@@ -52,6 +53,27 @@ def test_beyond_the_queue_callers_are_told_when_to_come_back(
         (tmp_path / "go").touch()
         assert [job.result() for job in jobs] == [b"waited"] * (queue + 1)
     assert run(pool, "later") == b"later"
+
+
+def test_an_end_counts_waiting_and_work_together(make_pool, run, wait_until, tmp_path: Path) -> None:
+    pool = make_pool(helpers=1, queue=1)
+
+    def ask(until: float) -> bytes:
+        job = f"wait:{tmp_path / 'go'}".encode()
+        return pool.run(job, Recipe(), seconds=60.0, limits=Limits(), until=until).data
+
+    with pytest.raises(TooSlow):
+        ask(time.monotonic() + 1)
+    with ThreadPoolExecutor(1) as crowd:
+        job = crowd.submit(run, pool, f"wait:{tmp_path / 'go'}")
+        wait_until(lambda: pool.load().running == 1)
+        for seconds in (0.2, -1.0):
+            with pytest.raises(Busy):
+                ask(time.monotonic() + seconds)
+        assert pool.load().waiting == 0
+        (tmp_path / "go").touch()
+        assert job.result() == b"waited"
+    assert ask(time.monotonic() + 60) == b"waited"
 
 
 def test_the_queue_is_first_come_first_served(wait_until) -> None:

@@ -89,6 +89,14 @@ def test_a_result_is_made_once_and_found_from_then_on(shelf, maker):
     assert make.times == 1
 
 
+def test_what_is_there_is_found_without_a_maker(shelf, maker):
+    cache = Cache(shelf())
+    assert cache.find("a") is None
+    made, _ = cache.get("a", maker(), seconds=SECONDS)
+    assert (cache.find("a"), cache.find("b")) == (made, None)
+    assert Cache(Broken()).find("a") is None
+
+
 def test_keys_are_results_of_their_own(shelf, maker):
     cache = Cache(shelf())
     one, other = maker(data=b"one"), maker(data=b"\n\0other")
