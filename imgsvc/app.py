@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from imgsvc import pages, web
 from imgsvc.dialects import DIALECTS
+from imgsvc.fetch import Fetcher, Rules, hosts
 from imgsvc.gate import Gate
 from imgsvc.observe import Log
 from imgsvc.pace import Pace
@@ -19,9 +20,11 @@ from imgsvc.room import Room
 from imgsvc.sandbox import Dead, Late, Pool, sweep
 from imgsvc.service import Service
 from imgsvc.settings import Settings, load
+from imgsvc.store import cache, facts
 from imgsvc.store.blobs import Blobs
 from imgsvc.store.db import Database
 from imgsvc.store.janitor import Janitor
+from imgsvc.store.results import Shelf
 from imgsvc.upload import ENVELOPE
 
 ABANDONED = 300.0
@@ -63,6 +66,7 @@ def build(settings: Settings, pool: Pool | None, clock: Callable[[], float], log
     jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database)
     database.upgrade()
+    rules, name = Rules.of(settings), facts.name(database)
     # Forked workers must not share the connections that the upgrade used.
     database.close()
     own = pool or Pool(
@@ -73,7 +77,29 @@ def build(settings: Settings, pool: Pool | None, clock: Callable[[], float], log
         report=lambda why: (log or Log()).write("helper does not start", level="error", reason=why),
     )
     room = Room(max(settings.upload_memory, settings.max_body + ENVELOPE))
-    return Service(settings, database, Blobs(settings.instance / "blobs"), own, room, clock)
+    blobs = Blobs(settings.instance / "blobs")
+    results = cache.Cache(
+        shelf(settings, database, blobs),
+        clock=clock,
+        report=lambda error: (log or Log()).write("cache out of order", level="error", reason=repr(error)),
+    )
+    return Service(settings, database, blobs, own, room, Fetcher(rules, name), results, clock)
+
+
+def check(settings: Settings) -> None:
+    """SettingsError where a setting holds what `create_app` would refuse, so that a start fails before any fork."""
+    Log(settings.log_level)
+    Rules.of(settings)
+    hosts(settings.image_proxy_hosts, "IMGSVC_IMAGE_PROXY_HOSTS")
+    database = Database(settings.database)
+    shelf(settings, database, Blobs(settings.instance / "blobs"))
+
+
+def shelf(settings: Settings, database: Database, blobs: Blobs) -> Shelf:
+    """Where results are kept; touches nothing."""
+    return cache.shelf(
+        database, blobs, redis_url=settings.redis_url, room=settings.cache_bytes, reserve=settings.disk_reserve
+    )
 
 
 def tell_fences(service: Service, log: Log) -> None:

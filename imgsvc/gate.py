@@ -1,4 +1,4 @@
-"""Who may ask, and how much: by key, or by address where the operator allows public use."""
+"""Who may ask, and how much: by key, or by address where the operator allows use without one."""
 
 from __future__ import annotations
 
@@ -45,8 +45,23 @@ class Gate:
             return self._holder(key)
         if not self.settings.public:
             raise NotAuthorized
-        self._count(address)
+        most = self.settings.public_per_minute
+        self._count("public", address, most, f"More than {most} pictures a minute without an API key; try again later.")
         return self._admission(None, None, None, None)
+
+    def admit_anyone(self) -> Admission:
+        """The admission of whoever asks the image proxy, without a key; Forbidden where it is off."""
+        if not self.settings.api_enabled:
+            raise Forbidden
+        if not self.settings.image_proxy:
+            raise Forbidden("The image proxy is disabled.")
+        side = self.settings.fetch_max_side
+        return Admission(None, self.settings.fetch_max_bytes, side, side)
+
+    def charge(self, address: str) -> None:
+        """Count a picture that the image proxy has to make; TooManyRequests where an address wants too many."""
+        most = self.settings.image_proxy_per_minute
+        self._count("proxy", address, most, f"More than {most} new pictures a minute; try again later.")
 
     def _holder(self, secret: str) -> Admission:
         key = keys.find(self.database, secret)
@@ -64,14 +79,11 @@ class Gate:
             height or self.settings.max_height,
         )
 
-    def _count(self, address: str) -> None:
+    def _count(self, what: str, address: str, most: int, refusal: str) -> None:
         now = self.clock()
-        count = usage.count(self.database, f"public:{network(address)}", window=MINUTE, now=now)
-        if count.hits > self.settings.public_per_minute:
-            raise TooManyRequests(
-                f"More than {self.settings.public_per_minute} pictures a minute without an API key; try again later.",
-                retry_after=max(1, math.ceil(count.resets_at - now)),
-            )
+        count = usage.count(self.database, f"{what}:{network(address)}", window=MINUTE, now=now)
+        if count.hits > most:
+            raise TooManyRequests(refusal, retry_after=max(1, math.ceil(count.resets_at - now)))
 
 
 def network(address: str) -> str:

@@ -1,4 +1,4 @@
-"""What imgsvc can do, whoever asks: optimise a picture, keep it for one download, hand it out once."""
+"""What imgsvc can do, whoever asks: optimise a picture or what a URL holds, keep it for one download, hand it out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,27 @@ from typing import Any, BinaryIO
 
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
-from imgsvc.engine.result import Result, Step
-from imgsvc.errors import Busy, InUse, MissingImage, NotFound, OutOfOrder, StorageFull, TooManyBytes
+from imgsvc.engine.result import Result, Step, from_wire
+from imgsvc.errors import (
+    Busy,
+    InUse,
+    MissingImage,
+    NotFound,
+    OutOfOrder,
+    StorageFull,
+    TooManyBytes,
+    UnsupportedKind,
+    UrlNotAllowed,
+)
+from imgsvc.fetch import Fetcher
 from imgsvc.gate import Admission
+from imgsvc.remote import Hosts, Order, Remote
 from imgsvc.room import Room, Share
 from imgsvc.sandbox import Load, Pool
 from imgsvc.settings import Settings
 from imgsvc.store import keys, links
 from imgsvc.store.blobs import Blobs
+from imgsvc.store.cache import Cache, Made
 from imgsvc.store.db import Database
 from imgsvc.store.links import Claim as Claim
 from imgsvc.store.links import Link as Link
@@ -37,6 +50,8 @@ class Service:
     blobs: Blobs
     pool: Pool
     room: Room
+    fetcher: Fetcher
+    cache: Cache
     clock: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
 
@@ -67,6 +82,73 @@ class Service:
         if len(data) > admission.max_bytes:
             raise TooManyBytes(f"image: got {len(data)} bytes, expected at most {admission.max_bytes}.")
         return self.pool.run(data, recipe, seconds=self.settings.deadline, limits=self._limits(admission), gone=gone)
+
+    def order(self, url: str, recipe: Recipe, *, api: str, hosts: Hosts, via: str = "") -> Order:
+        """The order of what a URL holds, which `find` and `obtain` take.
+
+        UrlNotAllowed for a URL or a host that may not be asked, and for a request that this installation sent itself,
+        as its Via header tells.
+        """
+        target = self.fetcher.read(url)
+        if not hosts(target.host) or self.fetcher.is_own(via):
+            raise UrlNotAllowed
+        return Order(target.url, recipe, api, hosts, via)
+
+    def find(self, order: Order) -> Remote | None:
+        """What was made of an order before, if that may still be used."""
+        entry = self.cache.find(order.key)
+        return None if entry is None else Remote(from_wire(entry.note, entry.data), entry.expires_at, known=True)
+
+    def obtain(
+        self,
+        order: Order,
+        admission: Admission,
+        *,
+        seconds: float,
+        keep: Callable[[int | None], float],
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Remote:
+        """What is made of an order, once for all who ask at the same time; fetching and work take at most `seconds`.
+
+        `keep` makes of the seconds that the source may be kept, None for unsaid, those that the result is kept. The
+        errors of `Fetcher.get` and `optimize`; TooSlow where another who makes it takes too long.
+        """
+        end = time.monotonic() + seconds
+
+        def make(deserted: Callable[[], bool]) -> Made:
+            return self._made(order, admission, end, keep, deserted)
+
+        entry, known = self.cache.get(order.key, make, seconds=seconds, gone=gone)
+        return Remote(from_wire(entry.note, entry.data), entry.expires_at, known)
+
+    def _made(
+        self,
+        order: Order,
+        admission: Admission,
+        end: float,
+        keep: Callable[[int | None], float],
+        gone: Callable[[], bool],
+    ) -> Made:
+        share = self.expect()
+        try:
+            source = self.fetcher.get(
+                order.url,
+                seconds=min(self.settings.fetch_seconds, end - time.monotonic()),
+                max_bytes=admission.max_bytes,
+                via=order.via,
+                grow=share.grow,
+                gone=gone,
+                hosts=order.hosts,
+            )
+            if not source.data:
+                raise UnsupportedKind
+            limits = self._limits(admission)
+            result = self.pool.run(
+                source.data, order.recipe, seconds=self.settings.deadline, limits=limits, gone=gone, until=end
+            )
+            return Made(result.data, result.to_wire(), keep(source.fresh))
+        finally:
+            share.end()
 
     def _limits(self, admission: Admission) -> Limits:
         return Limits(

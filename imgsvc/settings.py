@@ -76,8 +76,15 @@ class Settings:
     fetch_ports: str = _setting("80,443", "ports that pictures may be fetched from")
     fetch_max_bytes: int = _setting(10 * MIB, "largest picture fetched by URL", least=1)
     fetch_seconds: float = _setting(15.0, "seconds that fetching one picture may take over all", least=0.1)
+    fetch_max_side: int = _setting(16383, "widest and highest picture fetched by URL, in pixels (not SVG)", least=1)
     cache_bytes: int = _setting(1024 * MIB, "most bytes of results kept for pictures by URL; 0: none", least=0)
     redis_url: str = _setting("", "Redis that holds those results, for several machines; empty: the database and files")
+    image_proxy: bool = _setting(False, "on: the image proxy works, for everybody and without a key")
+    image_proxy_hosts: str = _setting("", "hosts it fetches from: example.org,*.example.net; empty: any public host")
+    image_proxy_per_minute: int = _setting(
+        120, "pictures a minute that it makes for one address; what is in the cache is not counted", least=1
+    )
+    image_proxy_seconds: float = _setting(20.0, "seconds that it may take over all, fetching included", least=0.1)
     link_seconds: int = _setting(600, "how long a download link lives", least=1)
     lease_seconds: int = _setting(30, "how long one download may hold a link before another may try", least=1)
     janitor_seconds: int = _setting(30, "pause between two sweeps of expired links and files", least=1)

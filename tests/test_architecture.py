@@ -18,7 +18,7 @@ STOREYS = (
     ("imgsvc.errors", "imgsvc.names", "imgsvc.connection"),
     ("imgsvc.settings",),
     ("imgsvc.observe", "imgsvc.engine", "imgsvc.upload", "imgsvc.pace", "imgsvc.room"),
-    ("imgsvc.ladder", "imgsvc.sandbox", "imgsvc.store", "imgsvc.fetch"),
+    ("imgsvc.ladder", "imgsvc.remote", "imgsvc.sandbox", "imgsvc.store", "imgsvc.fetch"),
     ("imgsvc.gate",),
     ("imgsvc.service",),
     ("imgsvc.delivery",),

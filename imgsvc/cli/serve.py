@@ -8,9 +8,9 @@ from dataclasses import replace
 import click
 
 from imgsvc import front
+from imgsvc.app import check
 from imgsvc.cli.fences import fences
 from imgsvc.cli.state import opened
-from imgsvc.observe import Log
 from imgsvc.settings import Settings, load
 from imgsvc.store import keys
 
@@ -24,8 +24,8 @@ WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 def serve(host: str | None, port: int | None) -> None:
     """Serve the page and the API until SIGTERM or Ctrl-C; the first start makes a key and prints it once."""
     settings = load()
-    # An unknown level would otherwise be found by each worker, after the fork.
-    Log(settings.log_level)
+    # What is wrong would otherwise be found by each worker, after the fork.
+    check(settings)
     host = settings.host if host is None else host
     settings = replace(settings, host=host, port=settings.port if port is None else port)
     click.echo(greeting(settings, first_key(settings)))

@@ -1,0 +1,58 @@
+"""A picture that is asked for by URL: what tells it from all others, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from imgsvc import __version__
+from imgsvc.engine.recipe import Recipe
+from imgsvc.engine.result import Result
+
+Hosts = Callable[[str], bool]
+LONGEST = 365 * 86400.0
+"""Seconds that any result may be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A URL in its plainest spelling and what to make of its picture, for an API with lifetimes of its own.
+
+    `hosts` says which hosts may be asked, and `via` is that header of the request.
+    """
+
+    url: str
+    recipe: Recipe
+    api: str
+    hosts: Hosts = field(compare=False)
+    via: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> str:
+        """Equal orders of one version have equal keys."""
+        return f"{__version__} {self.api} {self.recipe.key} {self.url}"
+
+    def tag(self, expires_at: float) -> str:
+        """The entity tag of a result that may be kept until `expires_at`, in seconds since 1970."""
+        return f"{self._digest()}-{round(expires_at * 1000):x}"
+
+    def holds(self, tag: str, now: float) -> bool:
+        """Whether whoever has the result of this tag may go on using it: then no server need be asked."""
+        digest, _, end = tag.partition("-")
+        try:
+            return digest == self._digest() and 0 < int(end, 16) / 1000 - now <= LONGEST
+        except (ValueError, OverflowError):
+            return False
+
+    def _digest(self) -> str:
+        return hashlib.sha256(self.key.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A result made from a URL, until when it may be kept (seconds since 1970), and whether it was there already."""
+
+    result: Result
+    expires_at: float
+    known: bool
