@@ -1,5 +1,5 @@
 """The APIs spoken here, one file each."""
 
-from imgsvc.dialects import klema
+from imgsvc.dialects import klema, proxy
 
-DIALECTS = (klema.DIALECT,)
+DIALECTS = (klema.DIALECT, proxy.DIALECT)

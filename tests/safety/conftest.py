@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -72,18 +70,5 @@ def heard() -> Callable[[socket.socket], bytes]:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Any]]:
     """Starts a server that says what `speak` says, a function or bytes."""
-    started: list[Any] = []
-
-    def start(speak: Any, tls: ssl.SSLContext | None = None) -> Any:
-        said = (lambda connection, _: connection.sendall(speak)) if isinstance(speak, bytes) else speak
-        origin = origins.Origin(socket.create_server(("127.0.0.1", 0)), said, tls)
-        if tls:
-            tls.sni_callback = lambda _socket, name, _context: origin.names.append(name)
-        threading.Thread(target=origin.run, daemon=True).start()
-        started.append(origin)
-        return origin
-
-    yield start
-    for origin in started:
-        origin.listener.shutdown(socket.SHUT_RDWR)
-        origin.listener.close()
+    with origins.listening() as start:
+        yield start

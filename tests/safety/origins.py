@@ -6,7 +6,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
@@ -62,6 +63,26 @@ class Origin:
             pass
         finally:
             connection.close()
+
+
+@contextmanager
+def listening() -> Iterator[Callable[..., Origin]]:
+    """Starts servers that say what `speak` says, a function or bytes; they end together."""
+    started: list[Origin] = []
+
+    def start(speak: Speak | bytes, tls: ssl.SSLContext | None = None) -> Origin:
+        said = (lambda connection, _: connection.sendall(speak)) if isinstance(speak, bytes) else speak
+        origin = Origin(socket.create_server(("127.0.0.1", 0)), said, tls)
+        if tls:
+            tls.sni_callback = lambda _socket, name, _context: origin.names.append(name)
+        threading.Thread(target=origin.run, daemon=True).start()
+        started.append(origin)
+        return origin
+
+    yield start
+    for origin in started:
+        origin.listener.shutdown(socket.SHUT_RDWR)
+        origin.listener.close()
 
 
 def fetcher(*origins: Origin, found: tuple[str, ...] = ("127.0.0.1",), trust: trustme.CA | None = None) -> Fetcher:
