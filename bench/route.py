@@ -1,6 +1,6 @@
 """A route for the throughput row alone: POST a picture, get WebP at a fixed quality by one fast encode.
 
-`python -m bench.route INSTANCE PORT` serves as `imgsvc serve` does; no dialect speaks of a fixed quality.
+`python -m bench.route INSTANCE PORT` serves as `imgsvc serve` does; this is the image proxy's work without its fetch.
 """
 
 from __future__ import annotations

@@ -223,6 +223,24 @@ def test_the_first_start_makes_a_key_and_the_second_does_not(instance, database)
     assert "opt_" not in greeting(settings, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("IMAGE_PROXY_HOSTS", "http://example.org"),
+        ("FETCH_PORTS", "http"),
+        ("FETCH_NETWORKS", "inside"),
+        ("REDIS_URL", "http://example.org"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_before_anything_is_made(imgsvc, instance, monkeypatch, name, text):
+    monkeypatch.setenv(f"IMGSVC_{name}", text)
+    done = imgsvc("serve", "--port", 0)
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"imgsvc: IMGSVC_{name}: ")
+    assert not instance.exists()
+
+
 def test_a_revoked_key_is_not_replaced_by_a_new_first_one(instance, database):
     database.upgrade()
     key, _ = keys.issue(database, "only", now=time.time())

@@ -61,3 +61,26 @@ def proxied(found: Any, serve: Any) -> Callable[..., Proxy]:
         return Proxy(found(**{**allowed, **settings}), origin)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def png(picture: Any) -> bytes:
+    """A picture of 64 by 48 pixels."""
+    return picture("PNG", (64, 48))
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[[TestResponse, int], bool]:
+    """Whether an answer is an error of the image proxy with that status, and nobody's to keep."""
+
+    def look(answer: TestResponse, status: int) -> bool:
+        return (
+            answer.status_code == status
+            and answer.mimetype == "application/json"
+            and answer.json == {"error": answer.json["error"], "status": status}
+            and answer.headers["Cache-Control"] == "no-store, private"
+            and answer.headers["Access-Control-Allow-Origin"] == "*"
+            and "ETag" not in answer.headers
+        )
+
+    return look

@@ -25,6 +25,10 @@ ANSWERS = [
     ("GET", "/api/v1/optimize", 405),
     ("OPTIONS", "/api/v1/optimize", 204),
     ("POST", "/api/v1/optimize", 401),
+    ("GET", "/api/proxy", 403),
+    ("POST", "/api/proxy", 405),
+    ("OPTIONS", "/api/proxy", 204),
+    ("GET", "/api/proxy/x", 404),
 ]
 
 
