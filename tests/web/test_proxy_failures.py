@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import pytest
 from imgsvc_origins import dripping, moved, page
 
-from imgsvc.errors import BadPicture, Busy, ClientGone, OutOfOrder, StorageFull, TooManyPixels, TooSlow, UrlNotAllowed
+from imgsvc.errors import (
+    BadPicture,
+    Busy,
+    ClientGone,
+    OutOfOrder,
+    SourceSlow,
+    StorageFull,
+    TooManyPixels,
+    TooSlow,
+    UrlNotAllowed,
+)
 from imgsvc.sandbox import Load
 from imgsvc.settings import SettingsError
+
+ROOM = 100_000
 
 
 @pytest.mark.parametrize("query", ["", "url=", "w=5", "url"])
@@ -122,6 +135,17 @@ def test_a_server_that_nobody_reaches_is_500(proxied, refused, png):
 
 
 @pytest.mark.parametrize("limit", ["image_proxy_seconds", "fetch_seconds"])
+def test_the_time_of_a_fetch_is_part_of_the_whole(proxied, refused, png, limit):
+    def speak(connection, _):
+        time.sleep(1)
+        connection.sendall(page(png))
+
+    answer = proxied(speak, **{limit: 0.5}).get()
+    assert refused(answer, 500)
+    assert answer.json["error"] == f"timeout: {SourceSlow.sentence}"
+
+
+@pytest.mark.parametrize("limit", ["image_proxy_seconds", "fetch_seconds"])
 def test_whoever_drips_is_left_in_time(proxied, refused, png, limit):
     answer = proxied(dripping(page(png)), **{limit: 0.5}).get()
     assert refused(answer, 500)
@@ -184,12 +208,14 @@ def test_a_fetch_ends_when_its_client_has_left(proxied, png):
 
 def test_what_is_fetched_takes_room_as_uploads_do(proxied, refused, picture):
     noise = picture("BMP", (400, 300))
-    proxy = proxied(page(noise), max_body=1000, upload_memory=100_000)
+    proxy = proxied(page(noise), max_body=1000, upload_memory=ROOM)
     answer = proxy.get()
     assert refused(answer, 503)
     assert answer.headers["Retry-After"]
-    proxy.origin.speak = lambda connection, _: connection.sendall(page(picture("PNG")))
-    assert proxy.get().status_code == 200
+    small = page(picture("BMP", (150, 100)))
+    proxy.origin.speak = lambda connection, _: connection.sendall(small)
+    assert len(small) * 3 > ROOM
+    assert [proxy.get(w=width).status_code for width in (1, 2, 3)] == [200, 200, 200]
 
 
 @pytest.mark.parametrize(

@@ -118,14 +118,15 @@ def test_only_named_hosts_are_asked(proxied, png, names, status):
     assert proxy.fetched == (status == HTTPStatus.OK)
 
 
-def test_a_redirect_to_a_host_that_is_not_named_is_not_followed(proxied, refused, serve, png):
-    other = serve(page(png))
-    proxy = proxied(
-        moved(f"http://127.0.0.2:{other.port}/"),
-        image_proxy_hosts="127.0.0.1",
-    )
-    assert refused(proxy.get(), 400)
-    assert (proxy.fetched, len(other.heads)) == (1, 0)
+@pytest.mark.parametrize(("names", "status", "fetched"), [("localhost", 400, 1), ("localhost,127.0.0.1", 200, 2)])
+def test_a_redirect_is_followed_to_named_hosts_alone(proxied, png, names, status, fetched):
+    def speak(connection, path):
+        there = f"http://127.0.0.1:{connection.getsockname()[1]}/there"
+        connection.sendall(page(png) if path == "/there" else moved(there))
+
+    proxy = proxied(speak, image_proxy_hosts=names, fetch_networks="127.0.0.0/8,::1/128")
+    assert proxy.get(proxy.url.replace("127.0.0.1", "localhost")).status_code == status
+    assert proxy.fetched == fetched
 
 
 def test_new_pictures_are_limited_by_address_and_minute(proxied, refused, png):
