@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import pytest
@@ -157,8 +157,10 @@ class Failing:
     """Stands where the pool stands, and fails as it may."""
 
     error: Exception
+    ends: list[float] = field(default_factory=list)
 
-    def run(self, *_, **__):
+    def run(self, *_, until, **__):
+        self.ends.append(until)
         raise self.error
 
     def start(self):
@@ -188,6 +190,14 @@ def test_what_fails_here_is_told_and_kept_by_nobody(proxied, refused, png, error
         assert answer.json["error"].startswith(says)
         assert answer.headers.get("Retry-After") == ("7" if status == HTTPStatus.SERVICE_UNAVAILABLE else None)
         assert proxy.fetched == time_
+
+
+def test_the_work_ends_with_the_whole(proxied, png):
+    pool = Failing(TooSlow())
+    proxy = proxied(page(png), pool=pool, image_proxy_seconds=7.0)
+    began = time.monotonic()
+    proxy.get()
+    assert began + 7 <= pool.ends[0] <= time.monotonic() + 7
 
 
 def test_a_fetch_ends_when_its_client_has_left(proxied, png):
