@@ -109,15 +109,6 @@ def _largest(work: Work, encode: Callable[[int], bytes], scale: Scale, size: int
     return Offer(probes.files[-highest.at])
 
 
-def sweep(work: Work, encode: Callable[[int], bytes], scale: Scale) -> None:
-    """Shows the file of every place on a scale whose files do not shrink in order, while the time allows."""
-    probes = _Probes(work, encode)
-    for x in range(scale.hi, scale.lo - 1, -1):
-        if probes.enough():
-            return
-        probes.score(x)
-
-
 def in_turn(work: Work, *tries: Callable[[], Offer | None]) -> Offer | None:
     """The last offer of tries that are made until one reaches the promised score; earlier ones are shown."""
     offer = None
