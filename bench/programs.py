@@ -70,6 +70,7 @@ def versions() -> dict[str, str | None]:
         found[name] = _pip(name)
     found["pngquant"] = _printed("pngquant", "--version")
     found["jpegtran"] = _printed("jpegtran", "-version")
+    found["nginx"] = _printed("nginx", "-v")
     found["thumbor"] = _thumbor()
     return found
 

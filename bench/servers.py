@@ -26,6 +26,10 @@ FILE_LOADER_ROOT_PATH = {folder!r}
 STORAGE = 'thumbor.storages.no_storage'
 ALLOW_UNSAFE_URL = True
 """
+THUMBOR_BY_URL = """
+FILE_STORAGE_ROOT_PATH = {folder!r}
+ALLOW_UNSAFE_URL = True
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Server:
     command: Callable[[Path, int], list[str]]
     """From the folder of pictures and a port."""
     path: Callable[[str], str]
-    """From a file's name."""
+    """From a file's name, or a URL."""
     upload: bool = False
     """The picture travels in the request; else the service reads it from its folder."""
 
@@ -48,9 +52,21 @@ def _ipx(folder: Path, port: int) -> list[str]:
     return [programs.program("node"), str(script), "serve", "--dir", str(folder), *flags]
 
 
+def _ipx_by_url(folder: Path, port: int) -> list[str]:
+    return [*_ipx(folder, port), "--domains", HOST]
+
+
 def _thumbor(folder: Path, port: int) -> list[str]:
+    return _with_config(THUMBOR_CONFIG.format(folder=str(folder)), folder, port)
+
+
+def _thumbor_by_url(folder: Path, port: int) -> list[str]:
+    return _with_config(THUMBOR_BY_URL.format(folder=str(folder / "thumbor")), folder, port)
+
+
+def _with_config(text: str, folder: Path, port: int) -> list[str]:
     config = folder / "thumbor.conf"
-    config.write_text(THUMBOR_CONFIG.format(folder=str(folder)))
+    config.write_text(text)
     script = programs.THUMBOR / "bin" / "thumbor"
     processes = str(len(os.sched_getaffinity(0)))
     return [str(script), "--ip", HOST, "--port", str(port), "--conf", str(config), "--processes", processes]
@@ -60,16 +76,24 @@ def _imgsvc(folder: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "bench.route", str(folder / "instance"), str(port)]
 
 
+def _ipx_path(name: str) -> str:
+    return f"/f_webp,fit_inside,s_{SIDE}x{SIDE},q_{QUALITY}/{name}"
+
+
+def _thumbor_path(name: str) -> str:
+    return f"/unsafe/fit-in/{SIDE}x{SIDE}/filters:format(webp):quality({QUALITY})/{name}"
+
+
 SERVERS = (
     Server("imgsvc", ("pyvips-binary",), _imgsvc, lambda _: "/", upload=True),
-    Server("IPX", ("ipx",), _ipx, lambda name: f"/f_webp,fit_inside,s_{SIDE}x{SIDE},q_{QUALITY}/{name}"),
-    Server(
-        "thumbor",
-        ("thumbor",),
-        _thumbor,
-        lambda name: f"/unsafe/fit-in/{SIDE}x{SIDE}/filters:format(webp):quality({QUALITY})/{name}",
-    ),
+    Server("IPX", ("ipx",), _ipx, _ipx_path),
+    Server("thumbor", ("thumbor",), _thumbor, _thumbor_path),
 )
+BY_URL = (
+    Server("IPX", ("ipx",), _ipx_by_url, _ipx_path),
+    Server("thumbor", ("thumbor",), _thumbor_by_url, _thumbor_path),
+)
+"""Those that fetch, as they come: what they keep of sources and results is their own default."""
 
 
 @contextmanager
@@ -108,6 +132,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def reachable(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        return True
+    return False
+
+
 def _environment() -> dict[str, str]:
     """Each service at its own defaults: what holds the encoders to one thread is taken away again."""
     return {name: value for name, value in os.environ.items() if name not in programs.ONE_THREAD}
@@ -116,7 +147,7 @@ def _environment() -> dict[str, str]:
 def _wait(process: subprocess.Popen[bytes], port: int, name: str) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and process.poll() is None:
-        with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        if reachable(port):
             return
         time.sleep(0.1)
     raise RuntimeError(f"{name}: did not answer on its port within {START_SECONDS:g} s")

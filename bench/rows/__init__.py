@@ -17,6 +17,7 @@ from bench.rows import (
     score,
     service,
     svg,
+    url,
 )
 from bench.run import Row
 
@@ -32,4 +33,4 @@ SIZE: tuple[Row, ...] = (
     brute.ROW,
     curves.ROW,
 )
-SPEED: tuple[Row, ...] = (cpu.ROW, service.ROW, memory.ROW, deadline.ROW)
+SPEED: tuple[Row, ...] = (cpu.ROW, service.ROW, url.ROW, memory.ROW, deadline.ROW)

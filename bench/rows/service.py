@@ -31,7 +31,7 @@ def measure(run: Run) -> list[Figure]:
     servers = [server for server in SERVERS if not missing(server.needs)]
     run.said += [f"{server.name}: skipped, not installed" for server in SERVERS if server not in servers]
     with tempfile.TemporaryDirectory() as name:
-        upload = _upload(run.stills())
+        upload = picture(run.stills())
         rates, answers = _rates(servers, Path(name), upload, run)
     medians = {server: percentile(rates[server], 0.5) for server in rates}
     looks = {server: _look(upload, answer) for server, answer in answers.items()}
@@ -46,7 +46,7 @@ def measure(run: Run) -> list[Figure]:
     return [Figure("service", what, medians["imgsvc"] / max(rivals), TARGET, True, ROUNDS, spread(ratios), note)]
 
 
-def _upload(stills: list[Picture]) -> bytes:
+def picture(stills: list[Picture]) -> bytes:
     """The largest JPEG photograph of the set at the size of the row, or a generated one."""
     photos = [one for one in stills if one.format == "jpg" and not is_graphic(one.pixels())]
     if not photos:
