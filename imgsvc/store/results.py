@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, and_, delete, func, not_, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, not_, null, or_, select, update
 
 from imgsvc.errors import ImgsvcError, NotFound
 from imgsvc.store.blobs import Blobs
@@ -24,6 +24,10 @@ SHARE = 8
 """No result may take more than this part of the room."""
 OVERDUE = 64
 """Room is made when this part of it has been filled since the last time."""
+
+
+# Every hit asks this, so it is put together once.
+_BY_NAME = select(RESULTS).where(RESULTS.c.name == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class DatabaseShelf:
 
     def look(self, name: str, now: float) -> Entry | Making | Failed | None:
         with self._db.read() as connection:
-            row = connection.execute(select(RESULTS).where(RESULTS.c.name == name)).one_or_none()
+            row = connection.execute(_BY_NAME, {"wanted": name}).one_or_none()
         if row is None:
             return None
         if row.blob is not None and row.expires_at > now and row.made_at - CLOCK_SLACK <= now:
@@ -157,18 +161,17 @@ class DatabaseShelf:
         return size * SHARE <= self._room and shutil.disk_usage(place).free - size >= self._reserve
 
     def _found(self, row: Any, now: float) -> Entry | None:
-        mine = and_(RESULTS.c.name == row.name, RESULTS.c.blob == row.blob)
         try:
             with self._blobs.open(row.blob) as file:
                 data = file.read()
         except NotFound:
             with self._db.write() as connection:
-                connection.execute(delete(RESULTS).where(mine))
+                connection.execute(delete(RESULTS).where(_same(row)))
             return None
         if abs(now - row.used_at) >= TOUCH:
             # Better a result whose use is not noted than none.
             with suppress(ImgsvcError), self._db.write() as connection:
-                connection.execute(update(RESULTS).where(mine).values(used_at=now))
+                connection.execute(update(RESULTS).where(_same(row)).values(used_at=now))
         return Entry(data, json.loads(row.note), row.made_at, row.expires_at)
 
 
@@ -184,6 +187,10 @@ def blobs(db: Database) -> set[str]:
     """The ids of all blobs that results are in."""
     with db.read() as connection:
         return set(connection.execute(select(RESULTS.c.blob).where(RESULTS.c.blob != null())).scalars())
+
+
+def _same(row: Any) -> ColumnElement[bool]:
+    return and_(RESULTS.c.name == row.name, RESULTS.c.blob == row.blob)
 
 
 def _fresh(now: float) -> ColumnElement[bool]:
