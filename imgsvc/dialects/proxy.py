@@ -36,7 +36,6 @@ BY_ACCEPT = "auto"
 QUALITY = 50
 WIDEST = 16383
 """What a WebP can hold; nothing is enlarged, so that wider ones are the same picture."""
-NO_HEIGHT = 1_000_000
 _WHOLE = re.compile(r"-?[0-9]{1,1000}")
 
 
@@ -55,7 +54,7 @@ def read(query: MultiDict[str, str], accept: Accept) -> Recipe:
     return Recipe(
         goal=Fixed(min(100, max(1, quality))),
         formats=(_format(query.get("format", ""), accept),),
-        resize=Resize(width, NO_HEIGHT) if 0 < width < WIDEST else None,
+        resize=Resize(width) if 0 < width < WIDEST else None,
         quick=True,
     )
 

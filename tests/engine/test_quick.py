@@ -5,38 +5,16 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.codecs import BY_NAME, CODECS
 from imgsvc.engine.pipeline import optimize
-from imgsvc.engine.recipe import Fixed, Goal, LooksLike, Lossless, Recipe, Resize, Under, parse
+from imgsvc.engine.recipe import Fixed, Goal, LooksLike, Recipe, Under
 from tests.engine.pictures import encoded, photo, samples
 
 SAMPLES = samples()
 HURRIED = tuple(codec.name for codec in CODECS if codec.quick)
-GOALS = st.one_of(
-    st.just(Lossless()),
-    st.builds(LooksLike, st.integers(0, 100)),
-    st.builds(Fixed, st.integers(1, 100)),
-    st.builds(Under, st.integers(1, 10**9)),
-)
-SIDES = st.integers(1, 99_999)
-
-
-@given(
-    st.builds(
-        Recipe,
-        GOALS,
-        st.sets(st.sampled_from(sorted(BY_NAME))).map(lambda names: tuple(sorted(names))),
-        st.none() | st.builds(Resize, SIDES, SIDES),
-        st.booleans(),
-    )
-)
-def test_a_key_is_read_back_as_the_recipe_it_names(recipe: Recipe) -> None:
-    assert parse(recipe.key) == recipe
 
 
 def test_haste_is_part_of_the_key() -> None:
