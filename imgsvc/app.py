@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from imgsvc import pages, web
 from imgsvc.dialects import DIALECTS
+from imgsvc.downloads import Downloads
 from imgsvc.fetch import Fetcher, Rules, hosts
 from imgsvc.gate import Gate
 from imgsvc.observe import Log
@@ -83,7 +84,8 @@ def build(settings: Settings, pool: Pool | None, clock: Callable[[], float], log
         clock=clock,
         report=lambda error: (log or Log()).write("cache out of order", level="error", reason=repr(error)),
     )
-    return Service(settings, database, blobs, own, room, Fetcher(rules, name), results, clock)
+    downloads = Downloads(database, blobs, settings.link_seconds, settings.lease_seconds, clock)
+    return Service(settings, database, own, room, Fetcher(rules, name), results, downloads, clock)
 
 
 def check(settings: Settings) -> None:
@@ -117,7 +119,7 @@ def starter(service: Service, log: Log) -> Callable[[], None]:
     """What sets a process to work: its helpers, and a janitor for links and for what a crash left behind."""
     janitor = Janitor(
         service.database,
-        service.blobs,
+        service.downloads.blobs,
         seconds=service.settings.janitor_seconds,
         report=lambda error: log.write("janitor failed", level="error", reason=repr(error)),
         clock=service.clock,

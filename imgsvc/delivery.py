@@ -12,8 +12,8 @@ from werkzeug import Request, Response
 
 from imgsvc import names
 from imgsvc.connection import abandon, unsent
+from imgsvc.downloads import Claim, Downloads, Offer
 from imgsvc.errors import Forbidden
-from imgsvc.service import Claim, Offer, Service
 
 HARMLESS = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """The policy of a picture somebody uploaded: an SVG opened in a tab runs nothing and loads nothing."""
@@ -54,7 +54,7 @@ def attach(response: Response, name: str, *, kind: str) -> None:
     response.headers["Content-Security-Policy"] = HARMLESS
 
 
-def deliver(request: Request, service: Service, token: str) -> Response:
+def deliver(request: Request, downloads: Downloads, token: str) -> Response:
     """The file behind a link, which is gone once its last byte was sent; HEAD and previews take nothing.
 
     NotFound, InUse while somebody else is being sent it, Forbidden for who only looks ahead.
@@ -62,11 +62,11 @@ def deliver(request: Request, service: Service, token: str) -> Response:
     if _peeks(request):
         raise Forbidden("This link works once and is not for previews; open it yourself.")
     if request.method == "HEAD":
-        return _offered(Response(), service.look(token))
-    claim = service.claim(token)
-    response = Response(service.send(claim, underway(request.environ.get("gunicorn.socket"))))
+        return _offered(Response(), downloads.look(token))
+    claim = downloads.claim(token)
+    response = Response(downloads.send(claim, underway(request.environ.get("gunicorn.socket"))))
     # Also where the client was gone before the first byte: a generator never begun cannot clean up after itself.
-    response.call_on_close(lambda: service.release(claim))
+    response.call_on_close(lambda: downloads.release(claim))
     return _offered(response, claim)
 
 

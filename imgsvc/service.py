@@ -1,21 +1,20 @@
-"""What imgsvc can do, whoever asks: optimise a picture or what a URL holds, keep it for one download, hand it out."""
+"""What imgsvc can do, whoever asks: optimise a picture, or what a URL holds; `downloads` keeps and hands out."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
+from imgsvc.downloads import Downloads
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
 from imgsvc.engine.result import Result, Step, from_wire
 from imgsvc.errors import (
     Busy,
-    InUse,
     MissingImage,
-    NotFound,
     OutOfOrder,
     StorageFull,
     TooManyBytes,
@@ -28,17 +27,9 @@ from imgsvc.remote import Hosts, Order, Remote
 from imgsvc.room import Room, Share
 from imgsvc.sandbox import Load, Pool
 from imgsvc.settings import Settings
-from imgsvc.store import keys, links
-from imgsvc.store.blobs import Blobs
+from imgsvc.store import keys
 from imgsvc.store.cache import Cache, Made
 from imgsvc.store.db import Database
-from imgsvc.store.links import Claim as Claim
-from imgsvc.store.links import Link as Link
-from imgsvc.store.links import Offer as Offer
-
-CHUNK = 64 * 1024
-PATIENCE = (0.02, 0.05, 0.1, 0.2)
-"""Seconds between looks at a link in use: who has just read its last byte and asks again is told that it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +38,12 @@ class Service:
 
     settings: Settings
     database: Database
-    blobs: Blobs
     pool: Pool
     room: Room
     fetcher: Fetcher
     cache: Cache
+    downloads: Downloads
     clock: Callable[[], float] = time.time
-    pause: Callable[[float], None] = time.sleep
 
     def start(self) -> None:
         """Get the helpers ready, so that the first picture need not wait; to be called after any fork."""
@@ -158,70 +148,6 @@ class Service:
             max_total_pixels=self.settings.max_total_pixels,
             max_frames=self.settings.max_frames,
         )
-
-    def keep(self, result: Result, filename: str) -> Link:
-        """A link that gives the result away once, under a file name; StorageFull where the disk is."""
-        blob = self.blobs.put(result.data)
-        now, seconds = self.clock(), self.settings.link_seconds
-        size = result.size
-        return links.make(
-            self.database, blob=blob, mime=result.mime, filename=filename, size=size, seconds=seconds, now=now
-        )
-
-    def look(self, token: str) -> Offer:
-        """What a link would give, without taking it; NotFound where there is none."""
-        return links.peek(self.database, token, self.clock())
-
-    def claim(self, token: str) -> Claim:
-        """The right to send what a link holds; NotFound where there is none, InUse while another has it."""
-        for seconds in PATIENCE:
-            try:
-                return self._claim(token)
-            except InUse:
-                self.pause(seconds)
-        return self._claim(token)
-
-    def _claim(self, token: str) -> Claim:
-        return links.claim(self.database, token, lease_seconds=self.settings.lease_seconds, now=self.clock())
-
-    def send(self, claim: Claim, pending: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
-        """The claimed file in pieces. After the last one link and file are gone; before that, `release` frees them.
-
-        `pending` says, after a moment, whether bytes are still on their way, and raises when they will never arrive.
-        NotFound where the file is missing; while sending, InUse where another got the link meanwhile.
-        """
-        try:
-            file = self.blobs.open(claim.blob)
-        except NotFound:
-            links.finish(self.database, claim)
-            raise
-        return self._pieces(file, claim, pending)
-
-    def _pieces(self, file: BinaryIO, claim: Claim, pending: Callable[[], bool]) -> Iterator[bytes]:
-        due = self._renewal()
-        with file:
-            while piece := file.read(CHUNK):
-                yield piece
-                due = self._renewed(claim, due)
-        while pending():
-            due = self._renewed(claim, due)
-        if links.finish(self.database, claim):
-            self.blobs.delete(claim.blob)
-
-    def _renewal(self) -> float:
-        return self.clock() + self.settings.lease_seconds / 2
-
-    def _renewed(self, claim: Claim, due: float) -> float:
-        now = self.clock()
-        if now < due:
-            return due
-        if not links.extend(self.database, claim, lease_seconds=self.settings.lease_seconds, now=now):
-            raise InUse
-        return self._renewal()
-
-    def release(self, claim: Claim) -> None:
-        """Free the link for another try; nothing happens where it was sent to the end."""
-        links.release(self.database, claim)
 
     def health(self) -> Load:
         """How busy the helpers are; Busy, or the database's own error, where the database does not answer."""

@@ -19,7 +19,7 @@ STOREYS = (
     ("imgsvc.settings",),
     ("imgsvc.observe", "imgsvc.engine", "imgsvc.upload", "imgsvc.pace", "imgsvc.room"),
     ("imgsvc.ladder", "imgsvc.remote", "imgsvc.sandbox", "imgsvc.store", "imgsvc.fetch"),
-    ("imgsvc.gate",),
+    ("imgsvc.gate", "imgsvc.downloads"),
     ("imgsvc.service",),
     ("imgsvc.delivery",),
     ("imgsvc.web",),

@@ -122,7 +122,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             raise _unkept(result.original_format)
         filename = names.safe(upload.filename, result.format)
         if upload.form.get("response", "").lower() == "json":
-            return write_json(result, service.keep(result, filename))
+            return write_json(result, service.downloads.keep(result, filename))
         return write(result, filename)
 
     @blueprint.route(OPTIMIZE, methods=["OPTIONS"], strict_slashes=False)
@@ -131,7 +131,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
 
     @blueprint.get(DOWNLOAD)
     def download() -> AnyResponse:
-        return delivery.deliver(request, service, request.args.get("id", ""))
+        return delivery.deliver(request, service.downloads, request.args.get("id", ""))
 
     return blueprint
 
