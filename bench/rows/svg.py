@@ -15,6 +15,7 @@ from bench.figures import Figure
 from bench.peers import SVGO
 from bench.run import Row, Run
 from imgsvc.engine import pipeline
+from imgsvc.engine.codec import Shape
 from imgsvc.engine.recipe import LooksLike, Recipe, Resize
 
 TARGET = 1.0
@@ -39,7 +40,7 @@ def _ours(data: bytes) -> bytes:
 
 
 def _measured(original: bytes, made: bytes) -> list[int]:
-    one, other = (opaque(pipeline.sniff(data).decode(data, BOX).pixels) for data in (original, made))
+    one, other = (opaque(pipeline.sniff(data).decode(data, Shape(BOX)).pixels) for data in (original, made))
     if one.shape != other.shape:
         return [len(made), 255]
     return [len(made), int(np.abs(one.astype(np.int16) - other).max())]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsvc.engine.budget import Budget, Limits
-from imgsvc.engine.recipe import Goal, Resize
+from imgsvc.engine.recipe import WHITE, Colour, Goal, Resize
 
 Pixels = NDArray[np.uint8]
 """A picture as displayed: upright, sRGB, shape (height, width, 3) or (height, width, 4) with straight alpha."""
@@ -23,6 +23,16 @@ class Info:
     width: int
     height: int
     frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is to become of the pixels: trimmed first, then resized; `limits` are for what grows by it."""
+
+    resize: Resize | None = None
+    trim: bool = False
+    background: Colour = WHITE
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Picture:
     gray: bool = False
     """All three colours are equal everywhere."""
     reshaped: bool = False
-    """Its size is not the source's."""
+    """Scaled, cut, padded or trimmed: its pixels are not one by one the source's."""
     converted: bool = False
     """Turned upright, brought to sRGB or to 8 bits: the source's own pixels differ."""
 
@@ -115,8 +125,8 @@ class Codec:
     mime: str
     sniff: Callable[[bytes], bool]
     inspect: Callable[[bytes, Limits], Info]
-    decode: Callable[[bytes, Resize | None], Picture]
-    """Upright, sRGB, reshaped to fit the box; a vector is drawn at its own size or the box, whichever is smaller."""
+    decode: Callable[[bytes, Shape | None], Picture]
+    """Upright, sRGB, reshaped; a vector is drawn at the size that is needed."""
     passes: tuple[Pass, ...] = ()
     """In the order they are tried; empty for a format that is only read."""
     quick: Callable[[Picture, int], bytes] | None = None

@@ -11,19 +11,20 @@ import magic
 import numpy as np
 import pyvips
 
+from imgsvc.engine.bounds import check, check_header
 from imgsvc.engine.budget import Budget
-from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Shape, Work
 from imgsvc.engine.codecs import BY_NAME, CODECS
 from imgsvc.engine.contest import Contest, Entry, covers, seal
 from imgsvc.engine.formats import Field, worthwhile
 from imgsvc.engine.heap import keep_apart
 from imgsvc.engine.judge import Judge
-from imgsvc.engine.pixels import check, decoding
-from imgsvc.engine.recipe import AUTO, Fixed, Goal, Lossless, Recipe, Under
+from imgsvc.engine.pixels import decoding
+from imgsvc.engine.recipe import AUTO, Colour, Fixed, Goal, Lossless, Recipe, Under
+from imgsvc.engine.reshape import flat
 from imgsvc.engine.result import Result, Step
 from imgsvc.errors import BadPicture, UnsupportedKind
 
-WHITE = 255
 # Up to this size polishing is quick enough to be done to those close behind the winner as well.
 POLISHED_PIXELS = 40_000
 # Below so many seconds a megapixel a search may end without any file.
@@ -57,7 +58,10 @@ def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result
         info = source.inspect(data, budget.limits)
         check(info, budget.limits, source.vector)
     targets = _targets(recipe, source)
-    picture = _blank(info) if targets == [source] and source.vector else _decoded(source, data, recipe)
+    untouched = targets == [source] and source.vector
+    picture = _blank(info) if untouched else _decoded(source, data, info, recipe, budget)
+    if picture.reshaped and recipe.reshaped is not None:
+        recipe = replace(recipe, goal=recipe.reshaped)
 
     def result(entry: Entry) -> Result:
         codec, offer = entry.codec, entry.offer
@@ -99,9 +103,12 @@ def _targets(recipe: Recipe, source: Codec) -> list[Codec]:
     return sorted((BY_NAME[name] for name in wanted), key=CODECS.index)
 
 
-def _decoded(source: Codec, data: bytes, recipe: Recipe) -> Picture:
+def _decoded(source: Codec, data: bytes, info: Info, recipe: Recipe, budget: Budget) -> Picture:
+    shape = Shape(recipe.resize, recipe.trim, recipe.background, budget.limits)
+    if not source.vector:
+        check_header(info, shape)
     with decoding():
-        return source.decode(data, recipe.resize)
+        return source.decode(data, shape)
 
 
 def _blank(info: Info) -> Picture:
@@ -134,7 +141,7 @@ def _compete(
 def _try(target: Codec, data: bytes | None, picture: Picture, recipe: Recipe, budget: Budget, contest: Contest) -> None:
     """Lets the format's passes offer; `data` is the upload where it may stay as it is but for its bytes."""
     goal, kept = recipe.goal, data is not None
-    fitted = _fitted(picture, target)
+    fitted = _fitted(picture, target, recipe.background)
 
     def read(made: bytes) -> Picture:
         return target.decode(made, None)
@@ -216,16 +223,11 @@ def _run(offered: Pass, name: str, work: Work, contest: Contest, show: Callable[
     return Step(name, "larger", len(offer.data), offer.score, seconds)
 
 
-def _fitted(picture: Picture, target: Codec) -> Picture:
-    """The picture as the format can hold it: its first frame, or over white, where it must be."""
+def _fitted(picture: Picture, target: Codec, background: Colour) -> Picture:
+    """The picture as the format can hold it: its first frame, or over the background, where it must be."""
     if picture.animation and not target.animation:
         picture = replace(picture, animation=None)
-    if picture.alpha and not target.alpha:
-        colour = picture.pixels[..., :3].astype(np.uint16)
-        alpha = picture.pixels[..., 3:].astype(np.uint16)
-        flat = (colour * alpha + WHITE * (255 - alpha) + 127) // 255
-        picture = replace(picture, pixels=flat.astype(np.uint8))
-    return picture
+    return picture if target.alpha else replace(picture, pixels=flat(picture.pixels, background))
 
 
 def _lossless_if_it_fits(goal: Goal, data: bytes | None) -> Goal:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any
 
 import numpy as np
-import pyvips
 from PIL import Image, ImageOps
 
+from imgsvc.engine.bounds import check, check_result
 from imgsvc.engine.budget import Limits
-from imgsvc.engine.codec import Animation, Info, Picture, Pixels
+from imgsvc.engine.codec import Animation, Info, Picture, Pixels, Shape
 from imgsvc.engine.colour import has_profile, to_srgb
-from imgsvc.engine.geometry import fit
-from imgsvc.engine.recipe import Resize
+from imgsvc.engine.geometry import plan
+from imgsvc.engine.reshape import border, cropped, reshape, settle
+from imgsvc.engine.vips import from_vips, shrunk_on_load
 from imgsvc.errors import BadPicture, ImgsvcError, TooManyPixels
 
 # Decoded frames of an animation are kept up to this many bytes; longer ones are decoded again for each walk.
@@ -66,85 +67,74 @@ def inspector(*formats: str, frames: bool = False) -> Callable[[bytes, Limits], 
     return inspect
 
 
-def check(info: Info, limits: Limits, vector: bool = False) -> None:
-    """Raises TooManyPixels when a header tells of more than the limits allow."""
-    sides = (("wide", info.width, limits.max_width), ("high", info.height, limits.max_height))
-    for word, got, most in sides:
-        if got > most and not vector:
-            raise TooManyPixels(f"image: got a picture {got} pixels {word}, expected at most {most}.")
-    area = info.width * info.height
-    if area > limits.max_frame_pixels and not vector:
-        raise TooManyPixels(f"image: got {area} pixels, expected at most {limits.max_frame_pixels}.")
-    if info.frames > limits.max_frames:
-        raise TooManyPixels(f"image: got {info.frames} frames, expected at most {limits.max_frames}.")
-    if area * info.frames > limits.max_total_pixels and not vector:
-        raise TooManyPixels(
-            f"image: got {area * info.frames} pixels over all frames, expected at most {limits.max_total_pixels}."
-        )
-
-
-def decoder(*formats: str, frames: bool = False) -> Callable[[bytes, Resize | None], Picture]:
+def decoder(*formats: str, frames: bool = False) -> Callable[[bytes, Shape | None], Picture]:
     """A Codec.decode that lets Pillow read these formats; animations too where asked to."""
 
-    def decode(data: bytes, box: Resize | None) -> Picture:
+    def decode(data: bytes, shape: Shape | None) -> Picture:
         with decoding(), opened(data, formats) as image:
             if image.format == "PNG":
                 # Pillow would do it while it looks for an orientation, where errors are passed over.
                 image.load()
             first, count = _frames(image) if frames else (0, 1)
             if count > 1:
-                return _moving(data, formats, first, count, image, box)
+                return _moving(data, formats, first, count, shape or Shape())
             if first:
                 image.seek(first)
-            return _still(data, image, box)
+            return _still(data, image, shape or Shape())
 
     return decode
 
 
-def _still(data: bytes, image: Image.Image, box: Resize | None) -> Picture:
-    width, height = upright_size(image)
-    target = fit(width, height, box)
-    if target == (width, height):
-        return picture(upright(image), converted=orientation(image) > 1 or has_profile(image))
-    if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
-        return picture(_shrunk_on_load(data, target, has_profile(image)), reshaped=True)
-    return picture(reshape(upright(image), target), reshaped=True)
+def _still(data: bytes, image: Image.Image, shape: Shape) -> Picture:
+    if not shape.trim:
+        natural = upright_size(image)
+        check_result(natural, 1, shape)
+        target = plan(*natural, shape.resize).scaled
+        if math.prod(target) < math.prod(natural) and image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
+            shrunk = from_vips(shrunk_on_load(data, target, has_profile(image)))
+            return picture(settle(shrunk, shape)(shrunk), reshaped=True)
+    pixels = upright(image)
+    made = reshape(pixels, shape)
+    if made is pixels:
+        return picture(pixels, converted=orientation(image) > 1 or has_profile(image))
+    return picture(made, reshaped=True)
 
 
-def _moving(
-    data: bytes, formats: tuple[str, ...], first: int, count: int, header: Image.Image, box: Resize | None
-) -> Picture:
-    natural = upright_size(header)
-    target = fit(*natural, box)
-
-    def walk(numbers: Sequence[int]) -> Iterator[Pixels]:
+def _moving(data: bytes, formats: tuple[str, ...], first: int, count: int, shape: Shape) -> Picture:
+    def whole(numbers: Sequence[int]) -> Iterator[Pixels]:
         with decoding(), opened(data, formats) as image:
             for number in numbers:
                 image.seek(first + number)
-                yield _with_alpha(reshape(upright(image), target))
+                yield _with_alpha(upright(image))
+
+    box = border(whole(range(count))) if shape.trim else None
+    start = next(whole([0]))
+    trimmed = cropped(start, box)
+    check_result((trimmed.shape[1], trimmed.shape[0]), count, shape)
+    cut = settle(start, shape, box)
 
     durations: list[int] = []
     kept: list[Pixels] = []
     alpha = False
-    room = count * target[0] * target[1] * 4 <= FRAMES_KEPT
+    room = count * cut.plan.size[0] * cut.plan.size[1] * 4 <= FRAMES_KEPT
     with opened(data, formats) as image:
         for number in range(first, first + count):
             image.seek(number)
             image.load()
             durations.append(max(0, round(image.info.get("duration", 0))))
             if room or (image.has_transparency_data and not alpha):
-                frame = _with_alpha(reshape(upright(image), target))
+                frame = _with_alpha(cut(_with_alpha(upright(image))))
                 alpha = alpha or int(frame[..., 3].min()) < 255
                 if room:
                     kept.append(frame)
         loop = plays(image)
 
     def pick(numbers: Sequence[int]) -> Iterator[Pixels]:
-        for frame in (kept[number] for number in numbers) if room else walk(numbers):
+        for frame in (kept[number] for number in numbers) if room else map(cut, whole(numbers)):
             yield frame if alpha else np.ascontiguousarray(frame[..., :3])
 
     animation = Animation(pick, tuple(durations), loop)
-    return Picture(next(pick([0])), animation, reshaped=target != natural)
+    return Picture(next(pick([0])), animation, reshaped=cut(start) is not start)
 
 
 def plays(image: Image.Image) -> int:
@@ -183,35 +173,6 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height as displayed."""
     width, height = image.size
     return (height, width) if orientation(image) >= 5 else (width, height)
-
-
-def reshape(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """The pixels at this (width, height), by Lanczos with alpha premultiplied."""
-    if (pixels.shape[1], pixels.shape[0]) == size:
-        return pixels
-    return from_vips(to_vips(pixels).thumbnail_image(size[0], height=size[1], size="force"))
-
-
-def to_vips(pixels: Pixels) -> Any:
-    """The pixels as a libvips image that shares their memory."""
-    height, width, bands = pixels.shape
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, bands, "uchar")
-    return image.copy(interpretation="srgb" if bands >= 3 else "b-w")
-
-
-def from_vips(image: Any) -> Pixels:
-    """The libvips image's pixels as a fresh array of three or four bands."""
-    if image.bands < 3:
-        image = image.colourspace("srgb")
-    return np.ndarray((image.height, image.width, image.bands), np.uint8, image.cast("uchar").write_to_memory())
-
-
-def _shrunk_on_load(data: bytes, size: tuple[int, int], profiled: bool) -> Pixels:
-    # libjpeg decodes straight to a half, a quarter or an eighth; libvips chooses the step and does the rest.
-    # From sRGB to sRGB the profile changes no pixel and takes five times as long as all else.
-    colours = {"export_profile": "srgb"} if profiled else {}
-    image = pyvips.Image.thumbnail_buffer(data, size[0], height=size[1], size="force", fail_on="truncated", **colours)
-    return from_vips(image)
 
 
 def _with_alpha(pixels: Pixels) -> Pixels:

@@ -54,7 +54,8 @@ Method = Literal["scale-down", "fit", "crop", "pad"]
 """What is done with a box. All keep the picture's proportions.
 
 scale-down: inside the box, never enlarged. fit: inside the box, enlarged where it is smaller. crop: exactly the box,
-the picture made to cover it and cut. pad: exactly the box, the picture fitted inside and the rest filled.
+the picture made to cover it and cut. pad: exactly the box, the picture as with fit in its middle, the background around
+and, where it is transparent, behind it.
 """
 
 Gravity = tuple[float, float] | Literal["auto"]
@@ -101,15 +102,6 @@ class Resize:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """All that changes which pixels there are: trimmed first, then resized; the margins of a pad are `background`."""
-
-    resize: Resize | None = None
-    trim: bool = False
-    background: Colour = WHITE
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
     """What to make. Equal recipes have equal keys."""
 
@@ -125,11 +117,6 @@ class Recipe:
     """Fills the margins of a pad, and is put behind transparency where the format knows none."""
     reshaped: Goal | None = None
     """Takes the goal's place where the picture is resized, cropped, padded or trimmed."""
-
-    @property
-    def shape(self) -> Shape | None:
-        """What decides on the pixels; None where they stay the source's own."""
-        return Shape(self.resize, self.trim, self.background) if self.resize or self.trim else None
 
     @property
     def key(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from imgsvc.engine.codec import Picture, Pixels
-from imgsvc.engine.pixels import to_vips
+from imgsvc.engine.vips import to_vips
 
 IMAGE, TABLE = 0x2C, 0x80
 # Frames and pixels that the colours are taken from: enough for every colour that matters.

@@ -15,9 +15,9 @@ from imgsvc.engine.aim import Scale, meet
 from imgsvc.engine.codec import Offer, Picture, Pixels, Work
 from imgsvc.engine.deflate import quick
 from imgsvc.engine.graphics import is_graphic
-from imgsvc.engine.pixels import to_vips
 from imgsvc.engine.recipe import LooksLike
 from imgsvc.engine.search import smallest
+from imgsvc.engine.vips import to_vips
 
 # libvips's palette quality: 100 takes all 256 colours, lower ones as many as the error allows.
 QUALITIES = (*range(5, 90, 5), 90, 92, 94, 95, 96, 97, 98, 99, 100)

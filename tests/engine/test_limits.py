@@ -15,10 +15,10 @@ import pyvips
 from PIL import Image
 
 from imgsvc.engine.apart import apart
+from imgsvc.engine.bounds import check
 from imgsvc.engine.budget import Budget, Limits
 from imgsvc.engine.codecs import jpeg, png
 from imgsvc.engine.pipeline import optimize, sniff
-from imgsvc.engine.pixels import check
 from imgsvc.engine.recipe import Goal, LooksLike, Lossless, Recipe
 from imgsvc.errors import BadPicture, InputError, TooManyPixels
 from tests.engine import bombs

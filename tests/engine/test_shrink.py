@@ -9,12 +9,14 @@ import pytest
 import pyvips
 from PIL import Image
 
+from imgsvc.engine.codec import Shape
 from imgsvc.engine.codecs import BY_NAME
-from imgsvc.engine.pixels import opened, reshape, upright
+from imgsvc.engine.pixels import opened, upright
 from imgsvc.engine.recipe import Resize
+from imgsvc.engine.reshape import reshape
 from tests.engine.pictures import encoded, photo
 
-SIZE = (160, 120)
+SIZE = Shape(Resize(160, 120))
 
 
 def profile(name: str) -> bytes:
@@ -30,7 +32,7 @@ def apart(a: np.ndarray, b: np.ndarray) -> float:
 def test_profiles_count_while_shrinking(name: str, mode: str) -> None:
     options = {"icc_profile": profile(name)} if name and mode == "RGB" else {}
     data = encoded(photo(640, 480).convert(mode), "JPEG", quality=95, **options)
-    shrunk = BY_NAME["jpg"].decode(data, Resize(*SIZE)).pixels
+    shrunk = BY_NAME["jpg"].decode(data, SIZE).pixels
     with opened(data, ("JPEG",)) as image:
         whole = upright(image)
     with Image.open(BytesIO(data)) as image:

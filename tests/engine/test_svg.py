@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsvc.engine.budget import Budget, Limits
-from imgsvc.engine.codec import Work
+from imgsvc.engine.codec import Shape, Work
 from imgsvc.engine.codecs.svg import CODEC, alike, draw, shrink
 from imgsvc.engine.recipe import LooksLike, Lossless, Resize
 from imgsvc.engine.sanitise import sanitise
@@ -101,7 +101,7 @@ def test_a_size_not_above_zero_is_refused(attributes: str) -> None:
 def test_drawn_at_its_own_size_or_the_box(
     attributes: str, box: Resize | None, size: tuple[int, int], reshaped: bool
 ) -> None:
-    picture = CODEC.decode(svg('<rect width="100%" height="100%" fill="red"/>', attributes), box)
+    picture = CODEC.decode(svg('<rect width="100%" height="100%" fill="red"/>', attributes), Shape(box))
     assert (picture.width, picture.height, picture.reshaped) == (*size, reshaped)
     assert picture.pixels.shape[2] == 3
     assert (picture.pixels == (255, 0, 0)).all()

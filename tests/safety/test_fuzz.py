@@ -22,9 +22,10 @@ from bench.soak.mutants import WAYS, mutant
 from bench.soak.seeds import seeds
 from imgsvc import names, upload
 from imgsvc.dialects import klema
+from imgsvc.engine.bounds import check
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.pipeline import sniff
-from imgsvc.engine.pixels import check, decoding
+from imgsvc.engine.pixels import decoding
 from imgsvc.engine.recipe import parse
 from imgsvc.errors import InputError, echo
 from imgsvc.observe import request_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 
@@ -12,13 +13,16 @@ from pillow_avif import AvifImagePlugin as PillowAvif
 
 from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, in_turn, meet, through
-from imgsvc.engine.codec import Codec, Offer, Pass, Picture, Work
+from imgsvc.engine.bounds import check_result
+from imgsvc.engine.codec import Codec, Offer, Pass, Picture, Shape, Work
 from imgsvc.engine.graphics import is_graphic
 from imgsvc.engine.hdr import is_hdr, to_sdr
-from imgsvc.engine.pixels import decoder, inspector, picture, to_vips
-from imgsvc.engine.recipe import LooksLike, Lossless, Resize
+from imgsvc.engine.pixels import decoder, inspector, picture
+from imgsvc.engine.recipe import LooksLike, Lossless
 from imgsvc.engine.rehearsal import rehearsed
+from imgsvc.engine.reshape import reshape
 from imgsvc.engine.trial import Setting, best_of
+from imgsvc.engine.vips import to_vips
 
 # Pillow and pillow-avif-plugin both register "AVIF" and the later import wins; sorted, these leave it to the latter.
 PLUGINS = (AvifImagePlugin, PillowAvif)
@@ -142,12 +146,19 @@ def seal(data: bytes, words: str) -> bytes:
     return data + struct.pack(">I4s", 8 + len(body), b"free") + body
 
 
-def decode(data: bytes, box: Resize | None) -> Picture:
-    found = decoder("AVIF", frames=True)(data, box)
-    if found.animation or not is_hdr(data):
-        return found
-    shown = picture(to_sdr(found.pixels, data))
-    return Picture(shown.pixels, None, shown.gray, found.reshaped, converted=True)
+def decode(data: bytes, shape: Shape | None) -> Picture:
+    read = decoder("AVIF", frames=True)
+    if not is_hdr(data):
+        return read(data, shape)
+    found = read(data, None)
+    if found.animation:
+        return read(data, shape)
+    # A background is meant for an ordinary screen.
+    shape = shape or Shape()
+    shown = to_sdr(found.pixels, data)
+    check_result((found.width, found.height), 1, shape)
+    made = reshape(shown, shape)
+    return replace(picture(made), reshaped=made is not shown, converted=True)
 
 
 def speed(work: Work, drawn: bool = False) -> int:

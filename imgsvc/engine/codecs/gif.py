@@ -12,11 +12,12 @@ import pyvips
 from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, meet
 from imgsvc.engine.codec import Codec, Offer, Pass, Work
-from imgsvc.engine.pixels import decoder, inspector, to_vips
+from imgsvc.engine.pixels import decoder, inspector
 from imgsvc.engine.recipe import Fixed, LooksLike
 from imgsvc.engine.repaint import colours, repaint
 from imgsvc.engine.search import smallest
 from imgsvc.engine.tools import gifsicle, run
+from imgsvc.engine.vips import to_vips
 from imgsvc.errors import BadPicture
 
 SEAL = b"imgsvc "

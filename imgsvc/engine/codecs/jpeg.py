@@ -15,9 +15,10 @@ from imgsvc.engine.aim import Scale, meet, through
 from imgsvc.engine.apart import apart
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
-from imgsvc.engine.pixels import decoder, inspector, opened, orientation, to_vips
+from imgsvc.engine.pixels import decoder, inspector, opened, orientation
 from imgsvc.engine.recipe import LooksLike, Lossless
 from imgsvc.engine.trial import Setting, best_of
+from imgsvc.engine.vips import to_vips
 from imgsvc.errors import BadPicture, TooManyPixels
 
 SEAL = b"imgsvc "

@@ -11,11 +11,12 @@ from io import BytesIO
 from PIL import Image
 
 from imgsvc.engine import reel
+from imgsvc.engine.bounds import check
 from imgsvc.engine.budget import Limits
-from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Shape, Work
 from imgsvc.engine.deflate import QUICK_SECONDS, quick, thorough
-from imgsvc.engine.pixels import check, decoder, inspector, opened, orientation
-from imgsvc.engine.recipe import Lossless, Resize
+from imgsvc.engine.pixels import decoder, inspector, opened, orientation
+from imgsvc.engine.recipe import Lossless
 from imgsvc.engine.shades import coarser
 from imgsvc.errors import BadPicture
 
@@ -64,8 +65,8 @@ def inspect(data: bytes, limits: Limits) -> Info:
     return info
 
 
-def decode(data: bytes, box: Resize | None) -> Picture:
-    found = decoder("PNG", frames=True)(data, box)
+def decode(data: bytes, shape: Shape | None) -> Picture:
+    found = decoder("PNG", frames=True)(data, shape)
     return replace(found, converted=found.converted or data[BIT_DEPTH_AT] > 8)
 
 

@@ -17,19 +17,21 @@ import resvg_py
 import svgo
 from PIL import Image
 
+from imgsvc.engine.bounds import check_result
 from imgsvc.engine.budget import Budget, Limits
 from imgsvc.engine.burden import weigh
-from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Pixels, Work
-from imgsvc.engine.geometry import fit
+from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Pixels, Shape, Work
+from imgsvc.engine.geometry import Size, inside, plan
 from imgsvc.engine.pixels import picture
-from imgsvc.engine.recipe import Lossless, Resize
+from imgsvc.engine.recipe import Lossless
+from imgsvc.engine.reshape import border, reshape
 from imgsvc.engine.sanitise import clean, sanitise
 from imgsvc.engine.vector import Node, info, measure, parse, view_box, write
 from imgsvc.errors import BadPicture
 
-LARGEST = Resize(2000, 2000)
-"""The box a drawing is made to fit, whatever size the file names: it takes as long and as much memory to encode as the
-largest picture that may be uploaded by default."""
+LARGEST = 2000
+"""Sides of the box a drawing is made to fit, whatever size the file names: it takes as long and as much memory to
+encode as the largest picture that may be uploaded by default. One that is to be enlarged is bounded by the limits."""
 FAMILY = "Noto Sans"
 """The font that ships along: what text is drawn in where the machine has not the font the file names."""
 
@@ -70,12 +72,35 @@ def inspect(data: bytes, _limits: Limits) -> Info:
     return info(root)
 
 
-def decode(data: bytes, box: Resize | None) -> Picture:
+def decode(data: bytes, shape: Shape | None) -> Picture:
     root = parse(data)
     weigh(root)
     own = info(root)
-    target = fit(*fit(own.width, own.height, LARGEST), box)
-    return picture(draw(clean(root), target), reshaped=target != (own.width, own.height))
+    shape = shape or Shape()
+    natural = inside(own.width, own.height, LARGEST, LARGEST)
+    check_result(natural, 1, shape)
+    root = clean(root)
+    drawn = _drawn(root, natural, shape)
+    made = reshape(drawn, shape)
+    return picture(made, reshaped=made is not drawn or drawn.shape[:2] != (own.height, own.width))
+
+
+def _drawn(root: Node, natural: Size, shape: Shape) -> Pixels:
+    """The whole picture, so large that nothing of what trimming leaves has to be enlarged."""
+    if not shape.trim:
+        return draw(root, _bearable(plan(*natural, shape.resize).scaled, shape))
+    drawn = draw(root, natural)
+    left, top, right, bottom = border([drawn]) or (0, 0, *natural)
+    check_result((right - left, bottom - top), 1, shape)
+    growth = plan(right - left, bottom - top, shape.resize).scaled[0] / (right - left)
+    larger = _bearable((round(natural[0] * growth), round(natural[1] * growth)), shape)
+    return draw(root, larger) if larger[0] > natural[0] else drawn
+
+
+def _bearable(size: Size, shape: Shape) -> Size:
+    """The size, or the largest of the same shape that a picture may have."""
+    scale = min(1.0, math.sqrt(shape.limits.max_frame_pixels / math.prod(size)))
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
 def draw(root: Node, size: tuple[int, int]) -> Pixels:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PIL import Image
 
+from imgsvc.engine.bounds import check
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info
-from imgsvc.engine.pixels import check, decoder, decoding, header
+from imgsvc.engine.pixels import decoder, decoding, header
 from imgsvc.errors import TooManyPixels
 
 BYTE_ORDERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

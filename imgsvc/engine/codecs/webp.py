@@ -11,12 +11,14 @@ from PIL import Image
 
 from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, meet, through
+from imgsvc.engine.bounds import check
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
 from imgsvc.engine.graphics import is_graphic
-from imgsvc.engine.pixels import check, decoder, inspector, opened, orientation, to_vips
+from imgsvc.engine.pixels import decoder, inspector, opened, orientation
 from imgsvc.engine.recipe import LooksLike, Lossless
 from imgsvc.engine.trial import Setting, best_of
+from imgsvc.engine.vips import to_vips
 from imgsvc.errors import BadPicture
 
 SEAL = b"iSVC"
