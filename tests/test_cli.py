@@ -91,6 +91,10 @@ def test_a_key_made_for_people_is_printed_whole(imgsvc, database):
         (("optimize", "a.png", "--format", "bmp"), "--format"),
         (("optimize", "a.png", "--ratio", "0x10"), "--ratio"),
         (("optimize", "a.png", "--ratio", "10"), "--ratio"),
+        (("optimize", "a.png", "--method", "crop"), "--ratio"),
+        (("optimize", "a.png", "--ratio", "9x9", "--keep", "auto"), "--keep"),
+        (("optimize", "a.png", "--ratio", "9x9", "--method", "crop", "--keep", "0.5,1.1"), "--keep"),
+        (("optimize", "a.png", "--ratio", "9x9", "--method", "pad", "--background", "red"), "--background"),
         (("optimize", "a.png", "--quality", 5, "--max-bytes", 100), "--max-bytes"),
         (("optimize",), "FILES"),
     ],
@@ -141,6 +145,28 @@ def test_a_folder_a_format_and_a_box(imgsvc, picture, opened, tmp_path):
     assert "[" in done.out
     result = opened((tmp_path / "new" / "folder" / "a.jpg").read_bytes())
     assert (result.format, result.size) == ("JPEG", (24, 16))
+
+
+def test_a_cut_around_a_point_of_what_was_framed(imgsvc, opened, tmp_path):
+    source = tmp_path / "a.bmp"
+    image = Image.new("RGB", (60, 30), "#010203")
+    image.paste("#ff0000", (10, 5, 30, 25))
+    image.paste("#0000ff", (30, 5, 50, 25))
+    image.save(source)
+    args = ("optimize", source, "--format", "png", "--ratio", "10x10", "--trim", "--method", "crop", "--keep", "1,.5")
+    assert imgsvc(*args).status == 0
+    cut = opened((tmp_path / "a.opt.png").read_bytes()).convert("RGB")
+    assert cut.size == (10, 10)
+    assert cut.getpixel((4, 0)) == cut.getpixel((9, 9)) == (0, 0, 255)
+
+
+def test_margins_have_the_colour_asked_for(imgsvc, opened, tmp_path):
+    source = tmp_path / "a.bmp"
+    Image.new("RGB", (40, 20), "#ff0000").save(source)
+    args = ("optimize", source, "--format", "png", "--ratio", "80x80", "--method", "pad", "--background", "#00ff00")
+    assert imgsvc(*args).status == 0
+    padded = opened((tmp_path / "a.opt.png").read_bytes()).convert("RGB")
+    assert [padded.getpixel((40, y)) for y in (0, 40, 79)] == [(0, 255, 0), (255, 0, 0), (0, 255, 0)]
 
 
 def test_auto_names_the_file_after_the_format_that_won(imgsvc, picture, opened, tmp_path):
