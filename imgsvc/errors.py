@@ -5,14 +5,18 @@
     │   ├── BadParameter     400 bad_parameter        a named parameter with a wrong value
     │   ├── MissingImage     400 image_missing        no upload, or an empty one
     │   ├── UrlNotAllowed    400 url_not_allowed      not fetched, for whatever reason
+    │   │   └── HostNotAllowed  403 host_not_allowed  not among the hosts that were named
     │   ├── TooManyBytes     413 too_many_bytes
     │   ├── TooManyPixels    413 too_many_pixels      sides, area, frames
     │   ├── UnsupportedKind  415 unsupported_kind     not one of the formats taken
     │   ├── BadPicture       422 bad_picture          damaged, or harmful to its decoder
     │   ├── TooSlow          422 too_slow             not done within the deadline
+    │   │   └── Unfinished   422 unfinished           fetched, and nothing came of it in time
     │   └── SlowUpload       408 slow_upload          the sender took too long
     ├── NotAuthorized        401 not_authorized
     ├── Forbidden            403 forbidden
+    │   ├── UnknownAccount   403 unknown_account
+    │   └── BadSignature     403 bad_signature        missing, wrong or out of date
     ├── NotFound             404 not_found
     ├── WrongMethod          405 wrong_method
     ├── InUse                409 in_use               somebody else holds it; retry_after tells when
@@ -87,6 +91,13 @@ class UrlNotAllowed(InputError):
     sentence = "url: not fetched, expected http or https and the name of a public server."
 
 
+class HostNotAllowed(UrlNotAllowed):
+    """Tells nothing of our network: which hosts are named is known without asking any."""
+
+    status = 403
+    code = "host_not_allowed"
+
+
 class TooManyBytes(InputError):
     status = 413
     code = "too_many_bytes"
@@ -117,6 +128,10 @@ class TooSlow(InputError):
     sentence = "image: the picture took too long to optimise."
 
 
+class Unfinished(TooSlow):
+    code = "unfinished"
+
+
 class SlowUpload(InputError):
     status = 408
     code = "slow_upload"
@@ -133,6 +148,16 @@ class Forbidden(ImgsvcError):
     status = 403
     code = "forbidden"
     sentence = "The API is disabled."
+
+
+class UnknownAccount(Forbidden):
+    code = "unknown_account"
+    sentence = "username: there is no such account."
+
+
+class BadSignature(Forbidden):
+    code = "bad_signature"
+    sentence = "sig: missing or wrong, expected the signature of exactly this URL."
 
 
 class NotFound(ImgsvcError):

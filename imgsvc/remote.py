@@ -11,6 +11,8 @@ from imgsvc.engine.recipe import Recipe
 from imgsvc.engine.result import Result
 
 Hosts = Callable[[str], bool]
+Keep = Callable[[Result, int | None], float]
+"""Makes of a result and of the seconds that its source may be kept, None for unsaid, those that the result is kept."""
 LONGEST = 365 * 86400.0
 """Seconds that any result may be kept."""
 
@@ -19,7 +21,8 @@ LONGEST = 365 * 86400.0
 class Order:
     """A URL in its plainest spelling and what to make of its picture, for an API with lifetimes of its own.
 
-    `hosts` says which hosts may be asked, and `via` is that header of the request.
+    `hosts` says which hosts may be asked, and `via` is that header of the request. `work` are the seconds that making
+    it may take, fetching aside, where that is the client's to say.
     """
 
     url: str
@@ -27,11 +30,14 @@ class Order:
     api: str
     hosts: Hosts = field(compare=False)
     via: str = field(default="", compare=False)
+    work: float | None = None
 
     @property
     def key(self) -> str:
         """Equal orders of one version have equal keys."""
-        return f"{__version__} {self.api} {self.recipe.key} {self.url}"
+        # What was made in less time may be less than another was promised.
+        time = "" if self.work is None else f"{self.work:g} "
+        return f"{__version__} {self.api} {self.recipe.key} {time}{self.url}"
 
     def tag(self, expires_at: float) -> str:
         """The entity tag of a result that may be kept until `expires_at`, in seconds since 1970."""
@@ -51,8 +57,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A result made from a URL, until when it may be kept (seconds since 1970), and whether it was there already."""
+    """A result made from a URL, its times (seconds since 1970), and whether it was there already."""
 
     result: Result
+    made_at: float
     expires_at: float
+    """Until when it may be kept."""
     known: bool

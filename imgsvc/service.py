@@ -14,22 +14,26 @@ from imgsvc.engine.recipe import Recipe
 from imgsvc.engine.result import Result, Step, from_wire
 from imgsvc.errors import (
     Busy,
+    HostNotAllowed,
     MissingImage,
     OutOfOrder,
     StorageFull,
     TooManyBytes,
+    TooSlow,
+    Unfinished,
     UnsupportedKind,
     UrlNotAllowed,
 )
 from imgsvc.fetch import Fetcher
 from imgsvc.gate import Admission
-from imgsvc.remote import Hosts, Order, Remote
+from imgsvc.remote import Hosts, Keep, Order, Remote
 from imgsvc.room import Room, Share
 from imgsvc.sandbox import Load, Pool
 from imgsvc.settings import Settings
 from imgsvc.store import keys
 from imgsvc.store.cache import Cache, Made
 from imgsvc.store.db import Database
+from imgsvc.store.results import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +65,44 @@ class Service:
         return self.room.share()
 
     def optimize(
-        self, data: bytes, recipe: Recipe, admission: Admission, gone: Callable[[], bool] = lambda: False
+        self,
+        data: bytes,
+        recipe: Recipe,
+        admission: Admission,
+        gone: Callable[[], bool] = lambda: False,
+        *,
+        seconds: float | None = None,
     ) -> Result:
         """The picture as the recipe wants it; InputError for what cannot be used, Busy when there is no room.
 
-        ClientGone soon after `gone` says that nobody waits for it any more.
+        ClientGone soon after `gone` says that nobody waits for it any more. `seconds` of work, by default the deadline.
         """
         if not data:
             raise MissingImage("image: the file is empty, expected a picture.")
         if len(data) > admission.max_bytes:
             raise TooManyBytes(f"image: got {len(data)} bytes, expected at most {admission.max_bytes}.")
-        return self.pool.run(data, recipe, seconds=self.settings.deadline, limits=self._limits(admission), gone=gone)
+        work = self.settings.deadline if seconds is None else seconds
+        return self.pool.run(data, recipe, seconds=work, limits=self._limits(admission), gone=gone)
 
-    def order(self, url: str, recipe: Recipe, *, api: str, hosts: Hosts, via: str = "") -> Order:
-        """The order of what a URL holds, which `find` and `obtain` take.
+    def order(
+        self, url: str, recipe: Recipe, *, api: str, hosts: Hosts, via: str = "", work: float | None = None
+    ) -> Order:
+        """The order of what a URL holds, which `find` and `obtain` take; `work` as in `Order`.
 
-        UrlNotAllowed for a URL or a host that may not be asked, and for a request that this installation sent itself,
-        as its Via header tells.
+        HostNotAllowed for a host that `hosts` does not name, UrlNotAllowed for a URL that may not be asked, and for a
+        request that this installation sent itself, as its Via header tells.
         """
         target = self.fetcher.read(url)
-        if not hosts(target.host) or self.fetcher.is_own(via):
+        if self.fetcher.is_own(via):
             raise UrlNotAllowed
-        return Order(target.url, recipe, api, hosts, via)
+        if not hosts(target.host):
+            raise HostNotAllowed
+        return Order(target.url, recipe, api, hosts, via, work)
 
     def find(self, order: Order) -> Remote | None:
         """What was made of an order before, if that may still be used."""
         entry = self.cache.find(order.key)
-        return None if entry is None else Remote(from_wire(entry.note, entry.data), entry.expires_at, known=True)
+        return None if entry is None else _remote(entry, known=True)
 
     def obtain(
         self,
@@ -95,13 +110,13 @@ class Service:
         admission: Admission,
         *,
         seconds: float,
-        keep: Callable[[int | None], float],
+        keep: Keep,
         gone: Callable[[], bool] = lambda: False,
     ) -> Remote:
         """What is made of an order, once for all who ask at the same time; fetching and work take at most `seconds`.
 
-        `keep` makes of the seconds that the source may be kept, None for unsaid, those that the result is kept. The
-        errors of `Fetcher.get` and `optimize`; TooSlow where another who makes it takes too long.
+        The errors of `Fetcher.get` and `optimize`; Unfinished where the picture was fetched and nothing came of it in
+        time, any other TooSlow where another who makes it takes too long.
         """
         end = time.monotonic() + seconds
 
@@ -109,14 +124,14 @@ class Service:
             return self._made(order, admission, end, keep, deserted)
 
         entry, known = self.cache.get(order.key, make, seconds=seconds, gone=gone)
-        return Remote(from_wire(entry.note, entry.data), entry.expires_at, known)
+        return _remote(entry, known=known)
 
     def _made(
         self,
         order: Order,
         admission: Admission,
         end: float,
-        keep: Callable[[int | None], float],
+        keep: Keep,
         gone: Callable[[], bool],
     ) -> Made:
         share = self.expect()
@@ -132,11 +147,11 @@ class Service:
             )
             if not source.data:
                 raise UnsupportedKind
-            limits = self._limits(admission)
-            result = self.pool.run(
-                source.data, order.recipe, seconds=self.settings.deadline, limits=limits, gone=gone, until=end
-            )
-            return Made(result.data, result.to_wire(), keep(source.fresh))
+            limits, work = self._limits(admission), order.work or self.settings.deadline
+            result = self.pool.run(source.data, order.recipe, seconds=work, limits=limits, gone=gone, until=end)
+            return Made(result.data, result.to_wire(), keep(result, source.fresh))
+        except TooSlow as error:
+            raise Unfinished from error
         finally:
             share.end()
 
@@ -155,6 +170,10 @@ class Service:
         return self.pool.load()
 
 
+def _remote(entry: Entry, *, known: bool) -> Remote:
+    return Remote(from_wire(entry.note, entry.data), entry.made_at, entry.expires_at, known)
+
+
 def facts(result: Result) -> dict[str, Any]:
     """What a log line says of a result: formats, sizes in bytes, score, seconds of work, the passes tried."""
     return {
@@ -164,6 +183,7 @@ def facts(result: Result) -> dict[str, Any]:
         "optimized_size": result.size,
         "score": None if result.score is None else round(result.score, 2),
         "work_seconds": round(result.seconds, 3),
+        "hurried": result.hurried,
         "steps": [_told(step) for step in result.steps],
     }
 

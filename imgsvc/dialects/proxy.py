@@ -10,6 +10,7 @@ from werkzeug.datastructures import Accept, MultiDict
 
 from imgsvc import delivery, names, web
 from imgsvc.engine.recipe import Fixed, Recipe, Resize
+from imgsvc.engine.result import Result
 from imgsvc.errors import (
     BadParameter,
     BadPicture,
@@ -72,7 +73,7 @@ def _format(text: str, accept: Accept) -> str:
     return "avif" if text.lower() == "avif" else "webp"
 
 
-def _seconds_kept(_source: int | None) -> float:
+def _seconds_kept(_result: Result, _source: int | None) -> float:
     return KEPT
 
 

@@ -23,7 +23,7 @@ from imgsvc.engine.pixels import decoding
 from imgsvc.engine.recipe import AUTO, Colour, Fixed, Goal, Lossless, Recipe, Under
 from imgsvc.engine.reshape import flat
 from imgsvc.engine.result import Result, Step
-from imgsvc.errors import BadPicture, UnsupportedKind
+from imgsvc.errors import BadParameter, BadPicture, UnsupportedKind
 
 # Up to this size polishing is quick enough to be done to those close behind the winner as well.
 POLISHED_PIXELS = 40_000
@@ -63,7 +63,7 @@ def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result
     if picture.reshaped and recipe.reshaped is not None:
         recipe = replace(recipe, goal=recipe.reshaped)
 
-    def result(entry: Entry) -> Result:
+    def result(entry: Entry, *, hurried: bool) -> Result:
         codec, offer = entry.codec, entry.offer
         shown = picture if not codec.vector else _blank(info)
         frames = len(picture.animation.durations) if picture.animation and codec.animation else 1
@@ -81,9 +81,10 @@ def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result
             original_height=info.height,
             seconds=budget.spent,
             steps=contest.judged(),
+            hurried=hurried,
         )
 
-    contest = Contest(recipe.goal, lambda entry: keep(result(entry)))
+    contest = Contest(recipe.goal, lambda entry: keep(result(entry, hurried=True)))
     own = source if source in targets and (source.vector or not picture.reshaped) else None
     if own:
         safe = Offer(own.safe(data), 100.0)
@@ -93,14 +94,20 @@ def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result
         _compete(targets, own, data, picture, recipe, budget, contest)
     if contest.best is None:
         raise BadPicture(f"image: the picture cannot be written as {' or '.join(t.name for t in targets)}.")
-    return result(contest.best)
+    return result(contest.best, hurried=budget.left <= 0)
 
 
 def _targets(recipe: Recipe, source: Codec) -> list[Codec]:
+    named = {name for name in recipe.formats if name != AUTO}
+    written = {codec.name: codec for codec in CODECS if codec.passes}
+    for name in sorted(named - set(written)):
+        raise BadParameter.of("format", name, f"one that is written here: {', '.join(written)}")
     if AUTO in recipe.formats:
-        return [source] if source.vector else [codec for codec in CODECS if codec.passes and not codec.vector]
-    wanted = recipe.formats or (source.becomes or source.name,)
-    return sorted((BY_NAME[name] for name in wanted), key=CODECS.index)
+        able = [codec for codec in written.values() if not codec.vector and (not named or codec.name in named)]
+        return [source] if source.vector else able
+    if named:
+        return [codec for codec in written.values() if codec.name in named]
+    return [BY_NAME[source.becomes or source.name]]
 
 
 def _decoded(source: Codec, data: bytes, info: Info, recipe: Recipe, budget: Budget) -> Picture:

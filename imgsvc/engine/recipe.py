@@ -45,7 +45,7 @@ class Under:
 
 
 AUTO = "auto"
-"""Stands for every format that can hold the picture."""
+"""Stands for every format that can hold the picture; among names for those of them, and a vector stays one."""
 
 Goal = Lossless | LooksLike | Fixed | Under
 

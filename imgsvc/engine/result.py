@@ -41,6 +41,8 @@ class Result:
     original_height: int
     seconds: float = 0.0
     steps: tuple[Step, ...] = ()
+    hurried: bool = False
+    """Time ran out before all was tried: with more of it the file may be smaller or look better."""
 
     @property
     def size(self) -> int:

@@ -78,6 +78,7 @@ def read_result(wire: dict[str, Any], data: bytes) -> Result:
         plain = [isinstance(wire[name], int) for name in _WHOLE]
         plain += [isinstance(wire[name], str) and _WORD.fullmatch(wire[name]) is not None for name in _WORDS]
         plain += [isinstance(wire["seconds"], int | float), isinstance(wire["score"], int | float | None)]
+        plain += [isinstance(wire["hurried"], bool)]
         plain += [isinstance(step[word], str) for step in wire["steps"] for word in ("name", "outcome", "note")]
         if not all(plain):
             raise ValueError("a result with values out of place")
