@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -21,7 +22,7 @@ from imgsvc.room import Room
 from imgsvc.sandbox import Dead, Late, Pool, sweep
 from imgsvc.service import Service
 from imgsvc.settings import Settings, load
-from imgsvc.store import cache, facts
+from imgsvc.store import cache, facts, secret
 from imgsvc.store.blobs import Blobs
 from imgsvc.store.db import Database
 from imgsvc.store.janitor import Janitor
@@ -54,6 +55,9 @@ def create_app(
     gate = Gate(settings, service.database, clock)
     app = bare(settings)
     web.install(app, log, DIALECTS, Pace(settings.patience))
+    for dialect in DIALECTS:
+        if dialect.arrive:
+            app.wsgi_app = before(app.wsgi_app, dialect.arrive(settings))  # type: ignore[method-assign]
     app.before_request(once(starter(service, log)))
     for dialect in DIALECTS:
         app.register_blueprint(dialect.routes(service, gate))
@@ -93,6 +97,8 @@ def check(settings: Settings) -> None:
     Log(settings.log_level)
     Rules.of(settings)
     hosts(settings.image_proxy_hosts, "IMGSVC_IMAGE_PROXY_HOSTS")
+    hosts(settings.imageoptim_hosts, "IMGSVC_IMAGEOPTIM_HOSTS")
+    secret.check(settings)
     database = Database(settings.database)
     shelf(settings, database, Blobs(settings.instance / "blobs"))
 
@@ -151,6 +157,16 @@ def bare(settings: Settings) -> Flask:
     if settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxy_hops, x_proto=settings.proxy_hops)  # type: ignore[method-assign]
     return app
+
+
+def before(app: Any, arrive: Callable[[dict[str, Any]], None]) -> Any:
+    """The WSGI application, whose requests are shown to `arrive` first."""
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        arrive(environ)
+        return app(environ, start)
+
+    return answer
 
 
 def once(action: Callable[[], None]) -> Callable[[], None]:

@@ -96,6 +96,7 @@ class HostNotAllowed(UrlNotAllowed):
 
     status = 403
     code = "host_not_allowed"
+    sentence = "url: not fetched, its host is not among those that pictures may be asked of."
 
 
 class TooManyBytes(InputError):

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from imgsvc.errors import Forbidden, NotAuthorized, TooManyRequests
+from imgsvc.errors import Forbidden, NotAuthorized, TooManyRequests, UnknownAccount
 from imgsvc.settings import Settings
-from imgsvc.store import keys, usage
+from imgsvc.store import accounts, keys, usage
+from imgsvc.store.accounts import Account
 from imgsvc.store.db import Database
 
 MINUTE = 60
@@ -58,10 +59,26 @@ class Gate:
         side = self.settings.fetch_max_side
         return Admission(None, self.settings.fetch_max_bytes, side, side)
 
+    def admit_account(self, name: str) -> tuple[Account, Admission]:
+        """The account of that name, and what each of its pictures may cost; UnknownAccount where there is none."""
+        if not self.settings.api_enabled:
+            raise Forbidden
+        account = accounts.find(self.database, name)
+        if account is None:
+            raise UnknownAccount
+        side = self.settings.fetch_max_side
+        return account, Admission(None, self.settings.fetch_max_bytes, side, side)
+
     def charge(self, address: str) -> None:
         """Count a picture that the image proxy has to make; TooManyRequests where an address wants too many."""
-        most = self.settings.image_proxy_per_minute
-        self._count("proxy", address, most, f"More than {most} new pictures a minute; try again later.")
+        self._charge("proxy", address, self.settings.image_proxy_per_minute)
+
+    def charge_account(self, address: str) -> None:
+        """Count a picture that has to be made for an account; TooManyRequests where an address wants too many."""
+        self._charge("imageoptim", address, self.settings.imageoptim_per_minute)
+
+    def _charge(self, what: str, address: str, most: int) -> None:
+        self._count(what, address, most, f"More than {most} new pictures a minute; try again later.")
 
     def _holder(self, secret: str) -> Admission:
         key = keys.find(self.database, secret)

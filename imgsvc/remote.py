@@ -45,11 +45,16 @@ class Order:
 
     def holds(self, tag: str, now: float) -> bool:
         """Whether whoever has the result of this tag may go on using it: then no server need be asked."""
+        end = self.end(tag)
+        return end is not None and 0 < end - now <= LONGEST
+
+    def end(self, tag: str) -> float | None:
+        """Until when the result of this tag may be kept; None where it is no tag of this order."""
         digest, _, end = tag.partition("-")
         try:
-            return digest == self._digest() and 0 < int(end, 16) / 1000 - now <= LONGEST
+            return int(end, 16) / 1000 if digest == self._digest() else None
         except (ValueError, OverflowError):
-            return False
+            return None
 
     def _digest(self) -> str:
         return hashlib.sha256(self.key.encode()).hexdigest()[:16]

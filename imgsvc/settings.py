@@ -85,6 +85,11 @@ class Settings:
         120, "pictures a minute that it makes for one address; what is in the cache is not counted", least=1
     )
     image_proxy_seconds: float = _setting(20.0, "seconds that it may take over all, fetching included", least=0.1)
+    imageoptim_hosts: str = _setting("", "host names at whose root the ImageOptim API answers: img.example.org")
+    imageoptim_per_minute: int = _setting(
+        120, "pictures a minute that it makes for one address; what is in the cache is not counted", least=1
+    )
+    secret: str = _setting("", "32 or more characters that signing keys are made from; empty: in the instance folder")
     link_seconds: int = _setting(600, "how long a download link lives", least=1)
     lease_seconds: int = _setting(30, "how long one download may hold a link before another may try", least=1)
     janitor_seconds: int = _setting(30, "pause between two sweeps of expired links and files", least=1)

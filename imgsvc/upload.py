@@ -44,39 +44,48 @@ class Pile:
 
 
 def read(
-    request: Request, *, max_bytes: int, parameters: Sequence[str], grow: Callable[[int], None] = lambda _: None
+    request: Request,
+    *,
+    max_bytes: int,
+    parameters: Sequence[str],
+    grow: Callable[[int], None] = lambda _: None,
+    part: str = "image",
 ) -> Upload:
-    """The file in the part `image` and the fields; InputError for anything but exactly one file in a whole body.
+    """The file in the part of that name and the fields; InputError for anything but exactly one file in a whole body.
 
     Each of `parameters` may come once, as text. Fields of other names are nobody's and may be anything.
     `grow` is told of the bytes of files before they are kept, and may raise.
     """
-    form, files = _parts(request, max_bytes, grow)
+    form, files = _parts(request, max_bytes, grow, part)
     for name in parameters:
         if name in files:
             raise BadParameter(f"{name}: got a file, expected text.", name=name)
         if len(form.getlist(name)) > 1:
             raise BadParameter(f"{name}: got {len(form.getlist(name))} values, expected one.", name=name)
-    images = files.getlist("image")
-    if "image" in form:
-        raise MissingImage("image: got a text field, expected a file (with curl: -F image=@photo.jpg).")
+    images = files.getlist(part)
+    if part in form:
+        raise MissingImage(f"{part}: got a text field, expected a file (with curl: -F {part}=@photo.jpg).")
     if len(images) > 1:
-        raise InputError(f"image: got {len(images)} files, expected one.")
+        raise InputError(f"{part}: got {len(images)} files, expected one.")
     if not images:
-        raise MissingImage
+        raise _missing(part)
     return Upload(images[0].stream.read(), images[0].filename or "", form.to_dict())
 
 
+def _missing(part: str) -> MissingImage:
+    return MissingImage(f"{part}: missing, expected one picture file in the multipart field '{part}'.")
+
+
 def _parts(
-    request: Request, max_bytes: int, grow: Callable[[int], None]
+    request: Request, max_bytes: int, grow: Callable[[int], None], part: str
 ) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
     kind = request.headers.get("Content-Type", "")
     if not kind:
-        raise MissingImage
+        raise _missing(part)
     if request.mimetype != "multipart/form-data" or not request.mimetype_params.get("boundary"):
         raise BadParameter.of("Content-Type", kind, "multipart/form-data with a boundary")
     if request.content_length and request.content_length > max_bytes + ENVELOPE:
-        raise TooManyBytes(f"image: got {request.content_length} bytes, expected at most {max_bytes}.")
+        raise TooManyBytes(f"{part}: got {request.content_length} bytes, expected at most {max_bytes}.")
     request.max_content_length = max_bytes + ENVELOPE
     # Not silent: by default Werkzeug takes a body without its final boundary, an upload cut short, for a whole one.
     parser = FormDataParser(_piled(grow), PARSER_MEMORY, max_form_parts=MAX_PARTS, silent=False)
@@ -84,11 +93,11 @@ def _parts(
         _, form, files = parser.parse(request.stream, request.mimetype, request.content_length, request.mimetype_params)
     except RequestEntityTooLarge:
         raise TooManyBytes(
-            f"image: got a body that is too large, expected a file of at most {max_bytes} bytes "
+            f"{part}: got a body that is too large, expected a file of at most {max_bytes} bytes "
             f"among at most {MAX_PARTS} parts with short texts."
         ) from None
     except (ValueError, ClientDisconnected):
-        raise InputError("image: the body is cut short or malformed, expected whole multipart/form-data.") from None
+        raise InputError(f"{part}: the body is cut short or malformed, expected whole multipart/form-data.") from None
     return form, files
 
 

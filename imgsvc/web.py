@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, jsonify, request
@@ -33,11 +33,13 @@ from imgsvc.observe import Log, request_id
 from imgsvc.pace import Pace
 from imgsvc.room import Share
 from imgsvc.service import Service
+from imgsvc.settings import Settings
 from imgsvc.upload import Upload
 
 SHOWN = (
     "Content-Disposition",
     "Retry-After",
+    "Warning",
     "X-Original-Size",
     "X-Optimized-Size",
     "X-Quality-Score",
@@ -55,12 +57,18 @@ Failure = Callable[[ImgsvcError], tuple[dict[str, Any], int]]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """An API: the paths it owns, its routes, and the JSON and status of its failures."""
+    """An API: the paths it owns, its routes, and the words and status of its failures."""
 
     name: str
     prefixes: tuple[str, ...]
     routes: Callable[[Service, Gate], Blueprint]
     failure: Failure
+    render: Callable[[dict[str, Any]], Response] = jsonify
+    """Writes the words of a failure."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What every answer says."""
+    arrive: Callable[[Settings], Callable[[dict[str, Any]], None]] | None = None
+    """Makes of the settings what changes the WSGI environment of a request before anybody reads it."""
 
     def owned(self, path: str) -> int:
         """How many characters of the path are this dialect's; 0: the path is not its own."""
@@ -82,14 +90,14 @@ def admit(gate: Gate) -> Admission:
     return admission
 
 
-def read_upload(service: Service, admission: Admission, parameters: Sequence[str]) -> Upload:
+def read_upload(service: Service, admission: Admission, parameters: Sequence[str], *, part: str = "image") -> Upload:
     """The picture and the text fields of this request; the errors of `upload.read` and SlowUpload.
 
     Busy and StorageFull where there is no use in reading it.
     """
     g.share = service.expect()
     with _pace().reading(_connection()):
-        return upload.read(request, max_bytes=admission.max_bytes, parameters=parameters, grow=g.share.grow)
+        return upload.read(request, max_bytes=admission.max_bytes, parameters=parameters, grow=g.share.grow, part=part)
 
 
 def gone() -> Callable[[], bool]:
@@ -134,7 +142,7 @@ def install(app: Flask, log: Log, dialects: Sequence[Dialect], pace: Pace) -> No
         g.broken = type(ours) in (ImgsvcError, OutOfOrder)
         if type(ours) is ImgsvcError:
             note(traceback="".join(traceback.format_exception(error)))
-        response = jsonify(body)
+        response = dialect.render(body) if dialect else jsonify(body)
         response.status_code = status
         if ours.retry_after is not None:
             response.headers["Retry-After"] = str(ours.retry_after)
@@ -147,8 +155,9 @@ def install(app: Flask, log: Log, dialects: Sequence[Dialect], pace: Pace) -> No
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         _secure(response)
-        if owner():
+        if dialect := owner():
             _share(response)
+            response.headers.update(dialect.headers)
         if not request.environ.get(LINGERS):
             with suppress(SlowUpload), pace.reading(_connection()):
                 _drain(app.config["MAX_CONTENT_LENGTH"])

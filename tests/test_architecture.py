@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 STOREYS = (
     ("imgsvc.errors", "imgsvc.names", "imgsvc.connection"),
-    ("imgsvc.settings",),
+    ("imgsvc.settings", "imgsvc.signature"),
     ("imgsvc.observe", "imgsvc.engine", "imgsvc.upload", "imgsvc.pace", "imgsvc.room"),
     ("imgsvc.ladder", "imgsvc.remote", "imgsvc.sandbox", "imgsvc.store", "imgsvc.fetch"),
     ("imgsvc.gate", "imgsvc.downloads"),

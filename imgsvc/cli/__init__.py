@@ -1,4 +1,4 @@
-"""The command line: `imgsvc serve | keys | optimize | doctor`."""
+"""The command line: `imgsvc serve | keys | accounts | sign | optimize | doctor`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from collections.abc import Sequence
 import click
 
 from imgsvc import __version__
+from imgsvc.cli.accounts import accounts
 from imgsvc.cli.doctor import doctor
 from imgsvc.cli.keys import keys
 from imgsvc.cli.optimize import optimize
 from imgsvc.cli.serve import serve
+from imgsvc.cli.sign import sign
 from imgsvc.errors import ImgsvcError
 from imgsvc.settings import SettingsError
 
 
-@click.group(commands=(serve, keys, optimize, doctor), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    commands=(serve, keys, accounts, sign, optimize, doctor), context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="imgsvc")
 def commands() -> None:
     """Self-hosted image optimisation: the smallest file that still looks as promised.

@@ -19,7 +19,8 @@ from imgsvc.errors import ImgsvcError
 from imgsvc.settings import PREFIX, Settings, cores, load
 from imgsvc.store.db import Database
 
-SECRET = "database_url"  # noqa: S105  the name of a setting whose value may hold a password
+SECRETS = ("database_url", "redis_url", "secret")
+"""Settings whose values are or may hold secrets."""
 
 
 @click.command()
@@ -79,7 +80,7 @@ def changed(settings: Settings) -> Iterable[tuple[str, str, str]]:
     for field in fields(Settings):
         value = getattr(settings, field.name)
         if value != field.default:
-            shown = "(set)" if field.name == SECRET else str(value)
+            shown = "(set)" if field.name in SECRETS else str(value)
             yield PREFIX + field.name.upper(), shown, f"default {str(field.default) or 'none'}"
 
 

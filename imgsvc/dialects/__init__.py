@@ -1,5 +1,5 @@
 """The APIs spoken here, one file each."""
 
-from imgsvc.dialects import klema, proxy
+from imgsvc.dialects import imageoptim, klema, proxy
 
-DIALECTS = (klema.DIALECT, proxy.DIALECT)
+DIALECTS = (klema.DIALECT, proxy.DIALECT, imageoptim.DIALECT)

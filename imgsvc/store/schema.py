@@ -59,6 +59,19 @@ FACTS = Table(
     Column("value", Text, nullable=False),
 )
 
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("hosts", Text, nullable=False),
+    Column("any_host", Boolean, nullable=False),
+    Column("signed", Boolean, nullable=False),
+    Column("uploads", Boolean, nullable=False),
+    Column("presets", Text, nullable=False),
+    Column("salt", String(32), nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
 USAGE = Table(
     "usage",
     METADATA,

@@ -20,7 +20,7 @@ from alembic import op
 from sqlalchemy import Column, Integer
 
 revision = "broken"
-down_revision = "002"
+down_revision = "003"
 
 
 def upgrade():
@@ -69,7 +69,7 @@ def test_processes_may_make_a_new_file_at_once(tmp_path: Path, race):
 def test_a_step_that_fails_leaves_nothing(url, tmp_path: Path, monkeypatch):
     steps = tmp_path / "100% steps"
     shutil.copytree(module.MIGRATIONS, steps)
-    (steps / "versions" / "v003_broken.py").write_text(BROKEN)
+    (steps / "versions" / "v004_broken.py").write_text(BROKEN)
     db = Database(url)
     monkeypatch.setattr(module, "MIGRATIONS", steps)
     with pytest.raises(ArithmeticError):

@@ -29,6 +29,11 @@ ANSWERS = [
     ("POST", "/api/proxy", 405),
     ("OPTIONS", "/api/proxy", 204),
     ("GET", "/api/proxy/x", 404),
+    ("GET", "/im", 403),
+    ("GET", "/im/nobody/full/http://example.org/a.png", 403),
+    ("POST", "/im/nobody/full/", 403),
+    ("PUT", "/im/nobody/full/", 405),
+    ("OPTIONS", "/im/nobody/full/", 204),
 ]
 
 
