@@ -145,6 +145,18 @@ def start(tmp_path: Path) -> Callable[[], Any]:
 
 
 @pytest.fixture(scope="session")
+def serve() -> Callable[..., Any]:
+    """As `start`, in a folder of the caller's choice, for servers that several tests share."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def tell() -> Callable[..., str]:
+    """Runs the command line on a server's own instance; gives what it printed."""
+    return lambda server, *words: imgsvc(*words, env=environment(server.instance, server.port)).stdout
+
+
+@pytest.fixture(scope="session")
 def eventually() -> Callable[..., None]:
     return wait
 
