@@ -15,7 +15,7 @@ from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Animation, Info, Picture, Pixels, Shape
 from imgsvc.engine.colour import has_profile, to_srgb
 from imgsvc.engine.geometry import plan
-from imgsvc.engine.reshape import border, cropped, reshape, settle
+from imgsvc.engine.reshape import border, cropped, opaque, reshape, settle
 from imgsvc.engine.vips import from_vips, shrunk_on_load
 from imgsvc.errors import BadPicture, ImgsvcError, TooManyPixels
 
@@ -105,9 +105,9 @@ def _moving(data: bytes, formats: tuple[str, ...], first: int, count: int, shape
         with decoding(), opened(data, formats) as image:
             for number in numbers:
                 image.seek(first + number)
-                yield _with_alpha(upright(image))
+                yield upright(image)
 
-    box = border(whole(range(count))) if shape.trim else None
+    box = border(map(_with_alpha, whole(range(count)))) if shape.trim else None
     start = next(whole([0]))
     trimmed = cropped(start, box)
     check_result((trimmed.shape[1], trimmed.shape[0]), count, shape)
@@ -115,26 +115,28 @@ def _moving(data: bytes, formats: tuple[str, ...], first: int, count: int, shape
 
     durations: list[int] = []
     kept: list[Pixels] = []
-    alpha = False
+    alpha = reshaped = False
     room = count * cut.plan.size[0] * cut.plan.size[1] * 4 <= FRAMES_KEPT
     with opened(data, formats) as image:
         for number in range(first, first + count):
             image.seek(number)
             image.load()
             durations.append(max(0, round(image.info.get("duration", 0))))
-            if room or (image.has_transparency_data and not alpha):
-                frame = _with_alpha(cut(_with_alpha(upright(image))))
-                alpha = alpha or int(frame[..., 3].min()) < 255
+            if room or number == first or (image.has_transparency_data and not (alpha and reshaped)):
+                pixels = upright(image)
+                made = cut(pixels)
+                alpha, reshaped = alpha or not opaque(made), reshaped or made is not pixels
                 if room:
-                    kept.append(frame)
+                    kept.append(_with_alpha(made))
         loop = plays(image)
 
     def pick(numbers: Sequence[int]) -> Iterator[Pixels]:
-        for frame in (kept[number] for number in numbers) if room else map(cut, whole(numbers)):
+        fresh = (_with_alpha(cut(frame)) for frame in whole(numbers))
+        for frame in (kept[number] for number in numbers) if room else fresh:
             yield frame if alpha else np.ascontiguousarray(frame[..., :3])
 
     animation = Animation(pick, tuple(durations), loop)
-    return Picture(next(pick([0])), animation, reshaped=cut(start) is not start)
+    return Picture(next(pick([0])), animation, reshaped=reshaped)
 
 
 def plays(image: Image.Image) -> int:
@@ -147,7 +149,7 @@ def plays(image: Image.Image) -> int:
 
 def picture(pixels: Pixels, reshaped: bool = False, converted: bool = False) -> Picture:
     """A still; drops an alpha channel that is opaque throughout, and says whether all is grey."""
-    if pixels.shape[2] == 4 and int(pixels[..., 3].min()) == 255:
+    if pixels.shape[2] == 4 and opaque(pixels):
         pixels = np.ascontiguousarray(pixels[..., :3])
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
     gray = pixels.shape[2] == 3 and bool(np.array_equal(red, green) and np.array_equal(green, blue))

@@ -34,10 +34,11 @@ class Cut:
     def __call__(self, pixels: Pixels) -> Pixels:
         """The frame reshaped; the very same array where nothing is to be done."""
         pixels = cropped(pixels, self.box)
+        right = (pixels.shape[1], pixels.shape[0]) == self.plan.scaled == self.plan.size
+        if right and (self.ground is None or opaque(pixels)):
+            return pixels
         if self.ground is not None:
             return self._laid_out(flat(pixels, self.ground), self.ground)
-        if (pixels.shape[1], pixels.shape[0]) == self.plan.scaled == self.plan.size:
-            return pixels
         return from_vips(scaled(to_vips(pixels), self.plan.scaled).crop(*self.at, *self.plan.size))
 
     def _laid_out(self, pixels: Pixels, ground: Colour) -> Pixels:
@@ -120,6 +121,11 @@ def border(frames: Iterable[Pixels]) -> Box | None:
 
 def cropped(pixels: Pixels, box: Box | None) -> Pixels:
     return pixels if box is None else pixels[box[1] : box[3], box[0] : box[2]]
+
+
+def opaque(pixels: Pixels) -> bool:
+    """Whether nothing shines through."""
+    return pixels.shape[2] == 3 or int(pixels[..., 3].min()) == 255
 
 
 def flat(pixels: Pixels, background: Colour) -> Pixels:
