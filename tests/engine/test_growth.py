@@ -68,3 +68,34 @@ def test_limits_of_sides_as_stored_are_none_for_what_only_shrinks() -> None:
     limits = Limits(max_width=200, max_height=100)
     result = optimize(data, Recipe(Fixed(80), resize=Resize(95, 190, "crop")), Budget(30, limits))
     assert (result.width, result.height) == (95, 190)
+
+
+def test_frames_count_in_what_trimming_leaves() -> None:
+    recipe = Recipe(resize=Resize(500, None, "fit"), trim=True)
+    with pytest.raises(TooManyPixels, match=r"^resize: got \d+ pixels over all frames, expected at most 200000\.$"):
+        optimize(SAMPLES["gif moving"], recipe, Budget(30, Limits(max_total_pixels=200_000)))
+
+
+@pytest.mark.parametrize(("sides", "fits"), [((20, 100), True), ((100, 20), False)])
+def test_what_grows_is_measured_upright(sides: tuple[int, int], fits: bool) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    data = encoded(photo(*sides), "JPEG", exif=turned)
+    recipe = Recipe(Fixed(80), resize=Resize(500, None, "fit"))
+    limits = Limits(max_width=600, max_height=600)
+    if fits:
+        assert optimize(data, recipe, Budget(30, limits)).height == 100
+    else:
+        with pytest.raises(TooManyPixels, match=r"^resize: got a result 2500 pixels high, expected at most 600\.$"):
+            optimize(data, recipe, Budget(30, limits))
+
+
+@pytest.mark.parametrize("sides", [(1, 9000), (9000, 1)])
+def test_a_strip_is_not_scaled_without_end_before_its_cut(sides: tuple[int, int]) -> None:
+    data = encoded(Image.new("RGB", sides, "navy"), "PNG")
+    recipe = Recipe(Fixed(80), ("webp",), Resize(sides[1], sides[0], "crop"), quick=True)
+    limits = Limits(max_width=9000, max_height=9000)
+    with pytest.raises(TooManyPixels, match=r"^resize: got 81000000 pixels on a side before the cut, expected at most"):
+        optimize(data, recipe, Budget(30, limits))
+    narrower = Recipe(Fixed(80), ("webp",), Resize(max(1, sides[1] // 9), max(1, sides[0] // 9), "crop"), quick=True)
+    assert optimize(data, narrower, Budget(30, limits)).width == max(1, sides[1] // 9)

@@ -245,6 +245,7 @@ def test_an_animation_is_trimmed_by_its_widest_frame() -> None:
     assert wide[2] == max(box[2] for box in each if box)
     loud = np.random.default_rng(1).integers(0, 256, first.shape, np.uint8)
     assert border([first, loud, *rest]) is None
+    assert border([first, 255 - first]) is None
 
 
 CHANGES = [
