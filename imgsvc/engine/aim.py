@@ -36,6 +36,8 @@ class Scale:
     """By how much the score rises with each step thereabouts."""
     close: float = CLOSE
     """The share of a step above the promise that is close enough."""
+    tries: float = math.inf
+    """From so many files on, one that keeps the promise is close enough."""
 
     def at(self, quality: int) -> int:
         """A quality of 1..100 on this scale."""
@@ -75,7 +77,8 @@ def seek(work: Work, encode: Callable[[int], bytes], scale: Scale, score: float,
 
     def in_vain() -> bool:
         data, reached = probes.latest
-        return probes.enough() or (reached < score and len(data) >= most)
+        tired = len(probes.files) >= scale.tries and probes.best >= score
+        return tired or probes.enough() or (reached < score and len(data) >= most)
 
     found = smallest(
         probes.score, score, scale.lo, scale.hi, scale.guess(score), in_vain, scale.slope, JUMP, scale.close
@@ -132,6 +135,7 @@ class _Probes:
     begun: float = field(init=False)
     latest: tuple[bytes, float] = b"", 0.0
     """The last file that was scored, and its score."""
+    best: float = -math.inf
 
     def __post_init__(self) -> None:
         self.begun = self.budget.left
@@ -151,7 +155,7 @@ class _Probes:
         self.files[x] = self.encode(x)
         score = self.work.judge(self.files[x])
         self.work.show(Offer(self.files[x], score))
-        self.latest = self.files[x], score
+        self.latest, self.best = (self.files[x], score), max(self.best, score)
         return score
 
     def _timed(self, act: Callable[[], T]) -> T:

@@ -43,6 +43,8 @@ class Setting:
     """The same look from a cheaper run, whose bytes compare with other drafts'."""
     gain: float = 0.0
     """Points by which a file usually scores above the draft of its quality."""
+    steeper: float = 1.0
+    """How many times as fast as the drafts' the score of files usually rises with the quality."""
     variant: Setting | None = None
     """What is tried as well where this setting is the best of those it was tried with."""
     twin: Setting | None = None
