@@ -32,12 +32,20 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 DESK = "desk-"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Desk:
     """A folder of random name for the jobs of one seat. The system's lock on it ends with the process that made it."""
 
     path: Path
     handle: int
+    job: Path | None = None
+    """The folder of the job it is used for."""
+
+    def tidy(self) -> None:
+        """Remove what lies about: temporary files, and what a killed helper still wrote into the folder of its job."""
+        for entry in list(os.scandir(self.path)):
+            if Path(entry.path) != self.job:
+                _remove(entry)
 
     def clear(self) -> None:
         """Remove the folder with all that is in it."""
@@ -72,14 +80,15 @@ def _lock(path: Path) -> int | None:
 
 
 @contextmanager
-def make(parent: Path, data: bytes) -> Iterator[Path]:
+def make(desk: Desk, data: bytes) -> Iterator[Path]:
     """A folder of a random name that holds the upload; gone with all its files when the block ends."""
-    path = parent / f"job-{secrets.token_hex(16)}"
+    desk.job = path = desk.path / f"job-{secrets.token_hex(16)}"
     path.mkdir(mode=0o700)
     try:
         (path / UPLOAD).write_bytes(data)
         yield path
     finally:
+        desk.job = None
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -102,11 +111,15 @@ def _sweep(entry: os.DirEntry[str], before: float) -> bool:
     with suppress(FileNotFoundError):
         if entry.stat(follow_symlinks=False).st_mtime >= before:
             return False
+    _remove(entry)
+    return True
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
     if entry.is_dir(follow_symlinks=False):
         shutil.rmtree(entry.path, ignore_errors=True)
     else:
         Path(entry.path).unlink(missing_ok=True)
-    return True
 
 
 class Answers:

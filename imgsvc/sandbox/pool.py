@@ -64,6 +64,10 @@ class _Crew:
     desks: tuple[Desk, ...]
     turns: Turns
 
+    def desk(self, seat: Seat) -> Desk:
+        """Where the folders of a seat's jobs are made: all that its helper can write to."""
+        return self.desks[self.seats.index(seat)]
+
     def clear(self) -> None:
         """Remove the desks with all that lies on them."""
         for desk in self.desks:
@@ -124,7 +128,7 @@ class Pool:
         try:
             _settle(seat, until)
             begin = time.monotonic()
-            with folder.make(seat.place, data) as place:
+            with folder.make(crew.desk(seat), data) as place:
                 task = wire.Task(str(place), recipe, seconds, limits)
                 return self._work(seat, task, min(begin + seconds, until), gone)
         except OSError as error:
@@ -177,7 +181,7 @@ class Pool:
         spawner = ThreadPoolExecutor(1, thread_name_prefix="imgsvc-spawner")
         desks = tuple(folder.lay(self._folder) for _ in range(self._helpers))
         seats = tuple(
-            Seat(partial(child.start, self._command, desk.path, self._memory), spawner, desk.path, self._report)
+            Seat(partial(child.start, self._command, desk.path, self._memory), spawner, desk.tidy, self._report)
             for desk in desks
         )
         return _Crew(spawner, seats, desks, Turns(seats, self._queue))
@@ -210,8 +214,8 @@ class Pool:
                 seat.replace()
             return self._read(reply, task)
         except (Dead, Late, ClientGone) as end:
-            # The folder goes when the job ends. On a busy machine dying takes time that the client is not to wait
-            # for: what is killed makes no new file, and the next helper starts when the last is gone.
+            # The folder goes when the job ends. On a busy machine dying takes time that the client is not to wait for:
+            # the next helper starts when the last is gone, and what that still wrote has been removed.
             code = helper.kill(BREATH)
             seat.replace()
             if isinstance(end, ClientGone):

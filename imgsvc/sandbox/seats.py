@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from imgsvc.errors import Busy, OutOfOrder
 from imgsvc.sandbox.child import Child, Dead, Late
@@ -26,8 +25,8 @@ class Seat:
     start: Callable[[], Child]
     spawner: Executor
     """One thread that stays, as `child.start` wants it."""
-    place: Path = Path()
-    """Where the folders of its jobs are made: all that its helper can write to."""
+    tidy: Callable[[], None] = lambda: None
+    """Removes what a helper that is gone left where it could write."""
     report: Callable[[str], None] = lambda _: None
     """Told why, each time that no helper can be started."""
     starts: int = 0
@@ -98,6 +97,8 @@ class Seat:
 
     def _renew(self, old: Future[Child] | None) -> Child:
         _close(old)
+        with suppress(OSError):
+            self.tidy()
         return self.start()
 
     def _give_up(self, birth: Future[Child], error: BaseException) -> OutOfOrder:

@@ -86,6 +86,15 @@ def keep_then(argument: str, recipe: Recipe, budget: Budget, keep: Keep) -> byte
     return _ORDERS[argument]("", recipe, budget, keep)
 
 
+def litter(argument: str, recipe: Recipe, budget: Budget, keep: Keep) -> bytes:
+    """Leave a file and a folder beside the job's, as a program stopped in its midst may, and do the argument's order."""
+    place = Path(os.environ["TMPDIR"])
+    (place / "half.tmp").write_bytes(b"x" * 1000)
+    (place / "job-late").mkdir()
+    (place / "job-late" / "1-00.data").touch()
+    return _ORDERS[argument]("", recipe, budget, keep)
+
+
 def segfault(_argument: str, _recipe: Recipe, _budget: Budget, _keep: Keep) -> bytes:
     return ctypes.string_at(0)
 
@@ -160,6 +169,7 @@ _ORDERS = {
     "hang": hang,
     "tool": tool,
     "keep_then": keep_then,
+    "litter": litter,
     "segfault": segfault,
     "segfault_once": segfault_once,
     "leave": leave,

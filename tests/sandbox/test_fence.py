@@ -80,7 +80,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         (service / name).write_bytes(b"not for helpers")
     pools = [probing(service / "jobs", how) for how in ("put_up", "leave_open")]
     desk = folder.lay(service / "jobs")
-    with folder.make(desk.path, b"another picture") as neighbour:
+    with folder.make(desk, b"another picture") as neighbour:
         fenced, free = map(asking, pools)
         assert fenced("work_as_usual") == free("work_as_usual") == "done"
         up = {one.name: one for one in pools[0].load().fences}

@@ -16,7 +16,7 @@ from PIL import Image
 import imgsvc
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
-from imgsvc.errors import Busy, TooSlow, UnsupportedKind
+from imgsvc.errors import Busy, InputError, TooSlow, UnsupportedKind
 from imgsvc.sandbox import Pool, child, folder, sweep
 
 ROOT = str(Path(imgsvc.__file__).parents[1])
@@ -101,6 +101,16 @@ def test_a_program_a_helper_runs_ends_with_it(pool: Pool, run, wait_until, runni
         run(pool, f"tool:{tmp_path / 'pid'}", seconds=1.0)
     program = int((tmp_path / "pid").read_text())
     wait_until(lambda: not running(program))
+
+
+@pytest.mark.parametrize("end", ["hang", "segfault"])
+def test_nothing_that_a_killed_helper_left_outlives_it(make_pool, run, wait_until, tmp_path: Path, end: str) -> None:
+    pool = make_pool()
+    run(pool, "warm")
+    with pytest.raises(InputError):
+        run(pool, f"litter:{end}", seconds=1.0 if end == "hang" else 30.0)
+    wait_until(lambda: list((tmp_path / "jobs").glob("*/*")) == [])
+    assert run(pool, "next") == b"next"
 
 
 def test_a_forked_process_starts_its_own_helpers(
