@@ -57,6 +57,14 @@ def test_a_plane_of_all_levels_is_off_by_one_at_most(sharp: bool, deblock: bool)
     assert np.abs(alpha(made) - alpha(source)).max() <= 1
 
 
+def test_no_lossy_file_is_smaller_than_its_modes_and_none_is_sought_where_a_lossless_one_is() -> None:
+    blank = encoded(Image.new("RGB", (640, 640), "#808080"), "PNG")
+    result = optimize(blank, Recipe(LooksLike(70.0), ("webp",)), Budget())
+    least = webp.MACROBLOCK_BITS / 8 * 40 * 40
+    assert [step.outcome for step in result.steps if step.name == "webp.lossy"] == ["nothing"]
+    assert result.size < least < len(webp.encode(PNG.decode(blank, None), 0, sharp=False, deblock=False))
+
+
 def test_a_plane_that_is_a_small_part_of_its_file_is_left_as_it_was() -> None:
     image = photo(300, 200).convert("RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 40, 200))

@@ -87,7 +87,7 @@ def keep_then(argument: str, recipe: Recipe, budget: Budget, keep: Keep) -> byte
 
 
 def litter(argument: str, recipe: Recipe, budget: Budget, keep: Keep) -> bytes:
-    """Leave a file and a folder beside the job's, as a program stopped in its midst may, and do the argument's order."""
+    """Leave a file and a folder beside the job's, as a program stopped in its midst may; then the argument's order."""
     place = Path(os.environ["TMPDIR"])
     (place / "half.tmp").write_bytes(b"x" * 1000)
     (place / "job-late").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from functools import partial
@@ -38,6 +39,9 @@ LOSSLESS_SHARE, NEAR_SHARE = 0.5, 0.33
 EASY = 0.1
 SECONDS_A_PIXEL = 5e-6
 SMALL_PIXELS = 64 * 64
+# What telling the modes of one macroblock takes at least, whatever it shows, as a key frame's probabilities of them are
+# fixed (RFC 6386, 11.2). DC_PRED for luma is 1.21 + 0.71 + 0.65 bits, all others are more; DC_PRED for chroma is 0.85.
+MACROBLOCK, MACROBLOCK_BITS = 16, 3.4
 # At method 6 and an alpha quality of 100 libwebp tries every way to pack the alpha plane: it takes twenty to fifty
 # times as long as all else, and mostly saves 1-2 % of the plane, seldom a tenth. With 99 it does not, and keeps planes
 # of up to 248 levels as they are, others within 1 of 255. What packing hard takes at most for planes of so many bytes,
@@ -182,9 +186,16 @@ def lossy(work: Work) -> Offer | None:
     if work.picture.animation:
         animation = work.picture.animation
         return meet(work, lambda quality: reel.save(animation, "WEBP", quality=quality, method=4), LOSSY)
+    if work.met() and work.least() <= _least_lossy(work.picture):
+        return None
     found = best_of(work, SETTINGS) if isinstance(work.goal, LooksLike) else None
     found = found or meet(work, partial(DEBLOCKED.encode, work.picture), DEBLOCKED.scale)
     return _packed(work, found) if found and work.picture.alpha else found
+
+
+def _least_lossy(picture: Picture) -> float:
+    """Bytes below which no lossy still of this size stays."""
+    return MACROBLOCK_BITS / 8 * math.ceil(picture.width / MACROBLOCK) * math.ceil(picture.height / MACROBLOCK)
 
 
 def _packed(work: Work, offer: Offer) -> Offer:
