@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ Keep = Callable[[Result, int | None], float]
 """Makes of a result and of the seconds that its source may be kept, None for unsaid, those that the result is kept."""
 LONGEST = 365 * 86400.0
 """Seconds that any result may be kept."""
+_END = re.compile(r"[0-9a-f]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,8 @@ class Order:
     def end(self, tag: str) -> float | None:
         """Until when the result of this tag may be kept; None where it is no tag of this order."""
         digest, _, end = tag.partition("-")
-        try:
-            return int(end, 16) / 1000 if digest == self._digest() else None
-        except (ValueError, OverflowError):
-            return None
+        known = digest == self._digest() and _END.fullmatch(end)
+        return int(end, 16) / 1000 if known else None
 
     def _digest(self) -> str:
         return hashlib.sha256(self.key.encode()).hexdigest()[:16]

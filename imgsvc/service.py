@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from imgsvc.downloads import Downloads
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.recipe import Recipe
-from imgsvc.engine.result import Result, Step, from_wire
+from imgsvc.engine.result import Result, Step
 from imgsvc.errors import (
     Busy,
     HostNotAllowed,
@@ -29,6 +30,7 @@ from imgsvc.gate import Admission
 from imgsvc.remote import Hosts, Keep, Order, Remote
 from imgsvc.room import Room, Share
 from imgsvc.sandbox import Load, Pool
+from imgsvc.sandbox.wire import read_result
 from imgsvc.settings import Settings
 from imgsvc.store import keys
 from imgsvc.store.cache import Cache, Made
@@ -124,7 +126,10 @@ class Service:
             return self._made(order, admission, end, keep, deserted)
 
         entry, known = self.cache.get(order.key, make, seconds=seconds, gone=gone)
-        return _remote(entry, known=known)
+        if remote := _remote(entry, known=known):
+            return remote
+        made, now = make(gone), self.clock()
+        return Remote(read_result(made.note, made.data), now, now + made.seconds, known=False)
 
     def _made(
         self,
@@ -170,8 +175,11 @@ class Service:
         return self.pool.load()
 
 
-def _remote(entry: Entry, *, known: bool) -> Remote:
-    return Remote(from_wire(entry.note, entry.data), entry.made_at, entry.expires_at, known)
+def _remote(entry: Entry, *, known: bool) -> Remote | None:
+    """A result as it was kept; None where it says what no engine of ours writes, as one of another build may."""
+    with suppress(ValueError):
+        return Remote(read_result(entry.note, entry.data), entry.made_at, entry.expires_at, known)
+    return None
 
 
 def facts(result: Result) -> dict[str, Any]:

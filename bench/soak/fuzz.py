@@ -1,4 +1,4 @@
-"""`python -m bench fuzz`: the properties of tests/safety/test_fuzz.py with other guesses, round after round."""
+"""`python -m bench fuzz`: the properties of tests/safety/test_fuzz*.py with other guesses, round after round."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 
 from bench.soak.service import ROOT
 
-TESTS = "tests/safety/test_fuzz.py"
+TESTS = tuple(f"tests/safety/test_fuzz{part}.py" for part in ("", "_urls", "_wire"))
 EXAMPLES = 1000
 SECONDS = 5.0
 """What one example may take."""
@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
     until, seed, rounds = time.monotonic() + 60 * arguments.minutes, arguments.seed, 0
     env = os.environ | {"FUZZ_EXAMPLES": str(arguments.examples), "FUZZ_SECONDS": str(SECONDS)}
     while time.monotonic() < until or not rounds:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", TESTS]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *TESTS]
         done = subprocess.run([*command, f"--hypothesis-seed={seed + rounds}"], cwd=ROOT, env=env, check=False)
         if done.returncode:
             sys.exit(f"seed {seed + rounds}, {arguments.examples} examples: a property does not hold")

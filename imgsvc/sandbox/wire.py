@@ -16,6 +16,8 @@ from imgsvc.engine.recipe import Recipe
 from imgsvc.engine.result import Result
 
 LONGEST_LINE = 64 * 1024
+LARGEST = 2**53
+"""No number of a result is larger, which floating point can tell from its neighbours."""
 
 Keep = Callable[[Result], None]
 Optimize = Callable[[bytes, Recipe, Budget, Keep], Result]
@@ -75,16 +77,34 @@ def read_answer(text: bytes) -> tuple[str, dict[str, Any]]:
 def read_result(wire: dict[str, Any], data: bytes) -> Result:
     """The result with its bytes; ValueError for values no engine of ours writes, so that they go no further."""
     try:
-        plain = [isinstance(wire[name], int) for name in _WHOLE]
+        plain = [_is_whole(wire[name]) for name in _WHOLE]
         plain += [isinstance(wire[name], str) and _WORD.fullmatch(wire[name]) is not None for name in _WORDS]
-        plain += [isinstance(wire["seconds"], int | float), isinstance(wire["score"], int | float | None)]
+        plain += [_is_number(wire["seconds"]), wire["score"] is None or _is_number(wire["score"])]
         plain += [isinstance(wire["hurried"], bool)]
-        plain += [isinstance(step[word], str) for step in wire["steps"] for word in ("name", "outcome", "note")]
+        plain += [_is_step(step) for step in wire["steps"]]
         if not all(plain):
             raise ValueError("a result with values out of place")
         return result.from_wire(wire, data)
     except (KeyError, TypeError) as error:
         raise ValueError("a result with parts missing") from error
+
+
+def _is_step(step: dict[str, Any]) -> bool:
+    return (
+        all(isinstance(step[word], str) for word in ("name", "outcome", "note"))
+        and (step["size"] is None or _is_whole(step["size"]))
+        and (step["score"] is None or _is_number(step["score"]))
+        and _is_number(step["seconds"])
+    )
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST
+
+
+def _is_number(value: Any) -> bool:
+    # JSON as Python reads it knows infinities, and numbers that are none.
+    return type(value) in (int, float) and -LARGEST <= value <= LARGEST
 
 
 def read_reply(wire: dict[str, Any]) -> tuple[errors.ImgsvcError | None, str]:

@@ -164,7 +164,10 @@ class DatabaseShelf:
         try:
             with self._blobs.open(row.blob) as file:
                 data = file.read()
-        except NotFound:
+            note = json.loads(row.note)
+        except (NotFound, ValueError):
+            data, note = b"", None
+        if note is None or len(data) != row.size:
             with self._db.write() as connection:
                 connection.execute(delete(RESULTS).where(_same(row)))
             return None
@@ -172,7 +175,7 @@ class DatabaseShelf:
             # Better a result whose use is not noted than none.
             with suppress(ImgsvcError), self._db.write() as connection:
                 connection.execute(update(RESULTS).where(_same(row)).values(used_at=now))
-        return Entry(data, json.loads(row.note), row.made_at, row.expires_at)
+        return Entry(data, note, row.made_at, row.expires_at)
 
 
 def clear(db: Database, now: float) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -74,7 +75,10 @@ class RedisShelf:
             pipe.zadd(self._key("used"), {name: now}, xx=True)
             (data, maker, error), _ = pipe.execute()
         if data:
-            return _read(data)
+            with suppress(ValueError, TypeError):
+                return _read(data)
+            # It is made anew, as if it were not there.
+            self._redis.delete(self._key("data", name))
         if maker:
             return Making(maker.decode())
         return Failed(**json.loads(error)) if error else None

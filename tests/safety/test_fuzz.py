@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from contextlib import suppress
-from datetime import timedelta
 from io import BytesIO
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug import Request
 
@@ -29,12 +27,10 @@ from imgsvc.engine.pixels import decoding
 from imgsvc.engine.recipe import parse
 from imgsvc.errors import InputError, echo
 from imgsvc.observe import request_id
+from tests.safety.guesses import fuzzed
 
 # Pillow speaks of damage that it passes over.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
-
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 
 SEEDS = seeds()
 LARGEST = 5000
@@ -43,17 +39,6 @@ MAGIC = (
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x20\0\0\0WEBP", b"\0\0\0\x20ftypavif",
     b"BM", b"II*\0", b"MM\0*", b"<svg ", b"\xff\xfe<\0s\0v\0g\0", b"<!DOCTYPE svg [", b"\x1f\x8b",
 )  # fmt: skip
-
-
-def fuzzed(count: int):
-    """So many guesses, the same in every run of the tests; others, and as many as it says, in a run by hand."""
-    return settings(
-        max_examples=EXAMPLES or count,
-        derandomize=not EXAMPLES,
-        deadline=timedelta(seconds=SECONDS) if SECONDS else None,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
 
 
 PIECES = st.sampled_from(

@@ -7,6 +7,7 @@ import socket
 import time
 
 import pytest
+from sqlalchemy import update
 
 from imgsvc.errors import NotFound
 from imgsvc.settings import SettingsError
@@ -16,6 +17,7 @@ from imgsvc.store.cache import shelf as made_shelf
 from imgsvc.store.janitor import Swept, sweep
 from imgsvc.store.results import LEASE, SHARE, DatabaseShelf, Entry, Failed, Making
 from imgsvc.store.results_redis import RedisShelf
+from imgsvc.store.schema import RESULTS
 
 SIZE = 10_000
 NAMES = [f"{number:064x}" for number in range(40)]
@@ -128,6 +130,32 @@ def test_a_result_whose_file_is_gone_is_made_anew(db, blobs):
     shutil.rmtree(blobs.folder)
     assert cache.get("a", lambda gone: Made(b"two", {}, 100), seconds=10)[0].data == b"two"
     assert cache.get("a", lambda gone: Made(b"three", {}, 100), seconds=10)[0].data == b"two"
+
+
+@pytest.mark.parametrize("damage", ["file", "note"])
+def test_a_result_that_is_damaged_is_made_anew(db, blobs, damage):
+    cache = Cache(DatabaseShelf(db, blobs, room=10**6), report=lambda error: pytest.fail(repr(error)))
+    cache.get("a", lambda gone: Made(b"one", {}, 100), seconds=10)
+    if damage == "file":
+        next(path for path in blobs.folder.rglob("*") if path.is_file() and path.read_bytes() == b"one").write_bytes(
+            b"o"
+        )
+    else:
+        with db.write() as connection:
+            connection.execute(update(RESULTS).values(note="{"))
+    assert cache.get("a", lambda gone: Made(b"two", {}, 100), seconds=10)[0].data == b"two"
+    assert cache.get("a", lambda gone: Made(b"three", {}, 100), seconds=10)[0].data == b"two"
+
+
+@pytest.mark.parametrize("value", [b"{", b"[]\nx", b'{"more": 1}\nx'])
+def test_what_another_wrote_into_redis_is_made_anew(shelf, now, value):
+    opened = shelf()
+    if not isinstance(opened, RedisShelf):
+        pytest.skip("not Redis")
+    put(opened, NAMES[0], now)
+    opened._redis.set(opened._key("data", NAMES[0]), value)
+    assert opened.look(NAMES[0], now) is None
+    assert opened.claim(NAMES[0], "again", now)
 
 
 def test_nothing_is_kept_where_the_disk_is_nearly_full(db, blobs, now):

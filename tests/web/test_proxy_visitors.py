@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,10 @@ from http import HTTPStatus
 
 import pytest
 from imgsvc_origins import moved, page
+from sqlalchemy import select, update
+
+from imgsvc.store.db import Database
+from imgsvc.store.schema import RESULTS
 
 DAY = 24 * 3600
 
@@ -98,6 +103,20 @@ def test_a_tag_holds_without_the_result_and_for_its_day_and_order_alone(proxied,
     assert status(tag, w=10) == 200
     proxy.site.clock.now += DAY + 1
     assert status(tag) == 200
+
+
+@pytest.mark.parametrize("spoilt", [{"frames": None}, {"mime": "text/html\r\nX: y"}, {"steps": [{}]}])
+def test_a_result_that_another_build_wrote_is_made_anew(proxied, png, spoilt):
+    proxy = proxied(page(png))
+    first = proxy.get()
+    database = Database(proxy.site.settings.database)
+    with database.write() as connection:
+        note = json.loads(connection.execute(select(RESULTS.c.note)).scalar_one())
+        connection.execute(update(RESULTS).values(note=json.dumps(note | spoilt)))
+    database.close()
+    answer = proxy.get()
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, "image/webp", first.data)
+    assert proxy.fetched == 2
 
 
 def test_it_is_off_until_it_is_switched_on(proxied, refused, png, site):
