@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -14,6 +15,7 @@ from imgsvc.store.accounts import Account
 from imgsvc.store.db import Database
 
 MINUTE = 60
+_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([^\]]*)\])(?::[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,13 @@ class Gate:
 
 
 def network(address: str) -> str:
-    """The part of an address that is one visitor: all of IPv4, the first 64 bits of IPv6."""
+    """The part of an address that is one visitor: all of IPv4, the first 64 bits of IPv6.
+
+    Some proxies tell the port as well. What is no address is one visitor together.
+    """
+    bare = _WITH_PORT.fullmatch(address)
     try:
-        parsed = ip_address(address.partition("%")[0])
+        parsed = ip_address((bare[1] or bare[2] if bare else address).partition("%")[0])
     except ValueError:
         return "unknown"
     if isinstance(parsed, IPv6Address):

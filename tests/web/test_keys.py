@@ -115,3 +115,30 @@ def test_the_address_comes_from_a_proxy_only_where_one_is_trusted(found, hops, s
     visitors = ("203.0.113.1", "203.0.113.2")
     asked = [site.ask("POST", "/api/v1/optimize", headers={"X-Forwarded-For": one}) for one in visitors]
     assert [answer.status_code for answer in asked] == statuses
+
+
+def test_what_a_client_says_of_its_own_address_before_the_proxy_does_is_not_believed(found):
+    site = found(public=True, public_per_minute=1, proxy_hops=1)
+
+    def ask(*hops):
+        return site.ask("POST", "/api/v1/optimize", headers={"X-Forwarded-For": ", ".join(hops)}).status_code
+
+    assert [ask("198.51.100.1", "203.0.113.1"), ask("198.51.100.2", "203.0.113.1")] == [400, 429]
+    assert ask("203.0.113.1", "203.0.113.2") == 400
+
+
+@pytest.mark.parametrize(
+    ("first", "same", "other"),
+    [
+        ("203.0.113.1:4711", "203.0.113.1", "203.0.113.2:4711"),
+        ("[2001:db8:1:1::1]:443", "2001:db8:1:1::2", "[2001:db8:1:2::1]"),
+        ("nonsense", "1.2.3.4.5:80\t\x7f", "203.0.113.3"),
+    ],
+)
+def test_visitors_are_told_apart_where_a_proxy_tells_their_port(found, first, same, other):
+    site = found(public=True, public_per_minute=1, proxy_hops=1)
+    asked = [
+        site.ask("POST", "/api/v1/optimize", headers={"X-Forwarded-For": address}).status_code
+        for address in (first, same, other)
+    ]
+    assert asked == [400, 429, 400]
