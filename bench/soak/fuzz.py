@@ -10,7 +10,7 @@ import time
 
 from bench.soak.service import ROOT
 
-TESTS = tuple(f"tests/safety/test_fuzz{part}.py" for part in ("", "_urls", "_wire"))
+TESTS = tuple(f"tests/safety/test_fuzz{part}.py" for part in ("", "_headers", "_urls", "_wire"))
 EXAMPLES = 1000
 SECONDS = 5.0
 """What one example may take."""
