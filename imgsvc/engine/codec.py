@@ -143,6 +143,8 @@ class Codec:
     """Has no pixels of its own: free of the side limits."""
     polish: Callable[[Work, bytes], bytes] = lambda _, data: data
     """The same pixels in fewer bytes, at a price that only the winning file is worth."""
+    screen: Callable[[Work, bytes], bytes] = lambda _, data: data
+    """A small share of `polish`, which tells the files that may be the smallest in the end from the others."""
     safe: Callable[[bytes], bytes] = lambda data: data
     """The upload as it may be handed back when no pass made it smaller."""
     sealed: Callable[[bytes], str] = lambda _: ""

@@ -25,8 +25,8 @@ from imgsvc.engine.reshape import flat
 from imgsvc.engine.result import Result, Step
 from imgsvc.errors import BadParameter, BadPicture, UnsupportedKind
 
-# Up to this size polishing is quick enough to be done to those close behind the winner as well.
-POLISHED_PIXELS = 40_000
+# Up to this size screening is quick enough to be done to those close behind the winner as well.
+SCREENED_PIXELS = 40_000
 # Below so many seconds a megapixel a search may end without any file.
 SHORT = 1.0
 EARLY_QUALITY, LEAST_QUALITY = 75, 1
@@ -198,15 +198,27 @@ def _hasten(target: Codec, picture: Picture, goal: Goal, budget: Budget, contest
 
 
 def _polish(target: Codec, contest: Contest, work: Work) -> None:
-    """The winner's last bytes; of a small picture also those of the entries close behind it."""
-    small = work.picture.width * work.picture.height <= POLISHED_PIXELS
-    for entry in (contest.best, *(contest.runners_up if small else ())):
-        if entry is None or entry.codec is not target or work.budget.left <= 0:
-            continue
+    """The winner's last bytes; of a small picture the winner is whichever is the smallest when screened."""
+    entries = [entry for entry in (contest.best, *contest.runners_up) if entry and entry.codec is target]
+    if contest.best not in entries:
+        return
+    if len(entries) > 1 and work.picture.width * work.picture.height <= SCREENED_PIXELS:
+        entries = sorted(_shorter(entries, target.screen, contest, work), key=lambda one: len(one.offer.data))
+    _shorter(entries[:1], target.polish, contest, work)
+
+
+def _shorter(
+    entries: list[Entry], shorten: Callable[[Work, bytes], bytes], contest: Contest, work: Work
+) -> list[Entry]:
+    """The entries in fewer bytes, as far as time and their faults allow; the contest is told of each."""
+    made = []
+    for entry in entries:
         # The winner may be the upload itself, with faults that its decoder passes over.
         with suppress(Exception):
-            polished = replace(entry.offer, data=target.polish(work, entry.offer.data))
-            contest.finish(replace(entry, offer=polished))
+            if work.budget.left > 0:
+                made.append(replace(entry, offer=replace(entry.offer, data=shorten(work, entry.offer.data))))
+                contest.finish(made[-1])
+    return made
 
 
 def _run(offered: Pass, name: str, work: Work, contest: Contest, show: Callable[[Offer], None]) -> Step:

@@ -14,7 +14,7 @@ from imgsvc.engine import reel
 from imgsvc.engine.bounds import check
 from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Shape, Work
-from imgsvc.engine.deflate import QUICK_SECONDS, quick, thorough
+from imgsvc.engine.deflate import QUICK_SECONDS, quick, screened, thorough
 from imgsvc.engine.pixels import decoder, inspector, opened, orientation
 from imgsvc.engine.recipe import Lossless
 from imgsvc.engine.shades import coarser
@@ -190,6 +190,7 @@ CODEC = Codec(
     lossless=True,
     flat=True,
     polish=polish,
+    screen=lambda _, data: screened(data),
     safe=strip,
     sealed=sealed,
     seal=seal,
