@@ -5,13 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 
 import numpy as np
 from PIL import Image
 
 from imgsvc.engine.aim import Scale, meet
+from imgsvc.engine.clusters import Clusters
 from imgsvc.engine.codec import Offer, Picture, Pixels, Work
 from imgsvc.engine.deflate import quick
 from imgsvc.engine.graphics import is_graphic
@@ -20,11 +21,8 @@ from imgsvc.engine.search import smallest
 from imgsvc.engine.vips import to_vips
 
 # libvips's palette quality: 100 takes all 256 colours, lower ones as many as the error allows.
-QUALITIES = (*range(5, 90, 5), 90, 92, 94, 95, 96, 97, 98, 99, 100)
-PALETTE = Scale(0, len(QUALITIES) - 1, lambda score: bisect_left(QUALITIES, min(score, 100.0)), slope=2.0)
-# Error diffusion: drawn pictures compress far better without any, photographs look better with half of it; all of it
-# gave larger files at the same score on every picture tried.
-DITHERS = (0.0, 0.5)
+QUALITIES = (*range(5, 70, 5), *range(70, 90, 2), *range(90, 101))
+PALETTE = Scale(0, len(QUALITIES) - 1, lambda score: bisect_left(QUALITIES, min(score, 100.0)), slope=1.5)
 # Rounding steps, negative so that a larger number looks better.
 STEPS = Scale(-32, -2, lambda score: -max(2, round(10 - (score - 70) / 3.5)), slope=3.5)
 
@@ -32,6 +30,8 @@ STEPS = Scale(-32, -2, lambda score: -max(2, round(10 - (score - 70) / 3.5)), sl
 SWEPT_PIXELS = 10_000
 # Beyond, that many places above the lowest that reaches the promise: the sizes are not in order.
 BESIDE = {"palette": 1, "levels": 3}
+# Up to here the colours of a picture are counted, which takes a hundred bytes a pixel for a moment.
+COUNTED_PIXELS = 1_500_000
 # So far below the promise, in points, lower places of a scale are given up.
 HOPELESS = 8.0
 # oxipng takes less than this off what libvips and Pillow write.
@@ -110,7 +110,19 @@ def dithered(dither: float) -> Family:
     return Family(lambda picture, x: palette(picture, x, dither), PALETTE, BESIDE["palette"])
 
 
-FAMILIES = (*map(dithered, DITHERS), Family(levels, STEPS, BESIDE["levels"]))
+def families(picture: Picture) -> tuple[Family, ...]:
+    """Ways worth trying where a score is promised.
+
+    Palettes without error diffusion: with it files were larger at the same score than with better colours.
+    """
+    plain = cache(partial(palette, picture, dither=0.0))
+    refined = cache(Clusters(picture.pixels).refined)
+    large = picture.width * picture.height > COUNTED_PIXELS
+    return (
+        dithered(0.5) if large else Family(lambda _, x: refined(plain(x)), PALETTE, BESIDE["palette"]),
+        Family(lambda _, x: plain(x), PALETTE, BESIDE["palette"]),
+        Family(levels, STEPS, BESIDE["levels"]),
+    )
 
 
 def coarser(work: Work, tidy: Callable[[bytes], bytes]) -> Offer | None:
@@ -129,7 +141,7 @@ def coarser(work: Work, tidy: Callable[[bytes], bytes]) -> Offer | None:
 
 def _sweep(tries: Tries, target: float) -> None:
     """Every place of each scale from the top down, until the score is far below the target."""
-    for family in FAMILIES:
+    for family in families(tries.work.picture):
         for x in range(family.scale.hi, family.scale.lo - 1, -1):
             if tries.enough():
                 return
@@ -140,7 +152,7 @@ def _sweep(tries: Tries, target: float) -> None:
 def _search(tries: Tries, target: float) -> None:
     """The lowest place of each scale that reaches the target, and a few above it."""
     guess = PALETTE.guess(target)
-    for family in FAMILIES:
+    for family in families(tries.work.picture):
         if tries.offers and tries.enough():
             return
         start = guess if family.scale is PALETTE else family.scale.guess(target)
