@@ -15,7 +15,7 @@ from imgsvc.engine.bounds import check, check_header
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Shape, Work
 from imgsvc.engine.codecs import BY_NAME, CODECS
-from imgsvc.engine.contest import Contest, Entry, covers, seal
+from imgsvc.engine.contest import Contest, Entry, covers, rank, seal
 from imgsvc.engine.formats import Field, worthwhile
 from imgsvc.engine.heap import keep_apart
 from imgsvc.engine.judge import Judge
@@ -198,12 +198,13 @@ def _hasten(target: Codec, picture: Picture, goal: Goal, budget: Budget, contest
 
 
 def _polish(target: Codec, contest: Contest, work: Work) -> None:
-    """The winner's last bytes; of a small picture the winner is whichever is the smallest when screened."""
+    """The winner's last bytes; of a small picture the winner is whichever is the best when screened."""
     entries = [entry for entry in (contest.best, *contest.runners_up) if entry and entry.codec is target]
     if contest.best not in entries:
         return
     if len(entries) > 1 and work.picture.width * work.picture.height <= SCREENED_PIXELS:
-        entries = sorted(_shorter(entries, target.screen, contest, work), key=lambda one: len(one.offer.data))
+        screened = _shorter(entries, target.screen, contest, work)
+        entries = sorted(screened, key=lambda one: rank(contest.goal, one.offer, one.kept))
     _shorter(entries[:1], target.polish, contest, work)
 
 
