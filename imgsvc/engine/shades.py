@@ -113,7 +113,7 @@ def dithered(dither: float) -> Family:
 def families(picture: Picture) -> tuple[Family, ...]:
     """Ways worth trying where a score is promised.
 
-    Palettes without error diffusion: with it files were larger at the same score than with better colours.
+    Palettes without error diffusion: with it three photographs were larger at the same score than with better colours.
     """
     plain = cache(partial(palette, picture, dither=0.0))
     refined = cache(Clusters(picture.pixels).refined)
