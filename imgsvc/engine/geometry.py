@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgsvc.engine.recipe import Resize
 
@@ -61,3 +61,15 @@ def window(plan: Plan, focal: tuple[float, float]) -> tuple[int, int]:
 def margins(plan: Plan) -> tuple[int, int]:
     """Left and top of the scaled picture in the middle of the padded one."""
     return (plan.size[0] - plan.scaled[0]) // 2, (plan.size[1] - plan.scaled[1]) // 2
+
+
+def even(side: int) -> int:
+    """The side, or the next even one above."""
+    return side + side % 2
+
+
+def even_box(box: Resize | None) -> Resize | None:
+    """The box for a picture whose sides will be made even: it holds those as well, unless a side of it is 1."""
+    if box is None:
+        return None
+    return replace(box, width=max(2, box.width & ~1), height=box.height and max(2, box.height & ~1))

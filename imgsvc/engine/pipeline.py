@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import NoReturn
 
 import cv2
 import magic
@@ -17,13 +18,14 @@ from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Shape, Work
 from imgsvc.engine.codecs import BY_NAME, CODECS
 from imgsvc.engine.contest import Contest, Entry, covers, rank, seal
 from imgsvc.engine.formats import Field, worthwhile
+from imgsvc.engine.geometry import even_box
 from imgsvc.engine.heap import keep_apart
 from imgsvc.engine.judge import Judge
 from imgsvc.engine.pixels import decoding
 from imgsvc.engine.recipe import AUTO, Colour, Fixed, Goal, Lossless, Recipe, Under
-from imgsvc.engine.reshape import flat
+from imgsvc.engine.reshape import flattened
 from imgsvc.engine.result import Result, Step
-from imgsvc.errors import BadParameter, BadPicture, UnsupportedKind
+from imgsvc.errors import BadParameter, BadPicture, InputError, UnsupportedKind
 
 # Up to this size screening is quick enough to be done to those close behind the winner as well.
 SCREENED_PIXELS = 40_000
@@ -57,15 +59,15 @@ def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result
     with decoding():
         info = source.inspect(data, budget.limits)
         check(info, budget.limits, source.vector)
-    targets = _targets(recipe, source)
+    targets = _targets(recipe, source, info)
     untouched = targets == [source] and source.vector
-    picture = _blank(info) if untouched else _decoded(source, data, info, recipe, budget)
+    picture = _blank(info) if untouched else _decoded(source, data, info, recipe, targets, budget)
     if picture.reshaped and recipe.reshaped is not None:
         recipe = replace(recipe, goal=recipe.reshaped)
 
     def result(entry: Entry, *, hurried: bool) -> Result:
         codec, offer = entry.codec, entry.offer
-        shown = picture if not codec.vector else _blank(info)
+        shown = codec.adapt(picture) if not codec.vector else _blank(info)
         frames = len(picture.animation.durations) if picture.animation and codec.animation else 1
         return Result(
             data=offer.data,
@@ -97,21 +99,34 @@ def optimize(data: bytes, recipe: Recipe, budget: Budget, keep: Callable[[Result
     return result(contest.best, hurried=budget.left <= 0)
 
 
-def _targets(recipe: Recipe, source: Codec) -> list[Codec]:
+def _targets(recipe: Recipe, source: Codec, info: Info) -> list[Codec]:
     named = {name for name in recipe.formats if name != AUTO}
     written = {codec.name: codec for codec in CODECS if codec.passes}
     for name in sorted(named - set(written)):
         raise BadParameter.of("format", name, f"one that is written here: {', '.join(written)}")
     if AUTO in recipe.formats:
-        able = [codec for codec in written.values() if not codec.vector and (not named or codec.name in named)]
-        return [source] if source.vector else able
+        choice = [codec for codec in written.values() if not codec.vector and not codec.video]
+        return [source] if source.vector else [codec for codec in choice if not named or codec.name in named]
     if named:
-        return [codec for codec in written.values() if codec.name in named]
+        targets = [codec for codec in written.values() if codec.name in named]
+        return [target for target in targets if not target.video or _shows(target, info)] or _no_video(targets, info)
     return [BY_NAME[source.becomes or source.name]]
 
 
-def _decoded(source: Codec, data: bytes, info: Info, recipe: Recipe, budget: Budget) -> Picture:
-    shape = Shape(recipe.resize, recipe.trim, recipe.background, budget.limits)
+def _shows(video: Codec, info: Info) -> bool:
+    return info.frames > 1 and any(one.available() for one in video.passes)
+
+
+def _no_video(targets: list[Codec], info: Info) -> NoReturn:
+    names = " or ".join(target.name for target in targets)
+    if info.frames == 1:
+        raise InputError(f"image: got a still picture, expected an animation for {names}.")
+    raise InputError(f"format: got {names}, which is not available on this server.")
+
+
+def _decoded(source: Codec, data: bytes, info: Info, recipe: Recipe, targets: list[Codec], budget: Budget) -> Picture:
+    box = even_box(recipe.resize) if any(target.video for target in targets) else recipe.resize
+    shape = Shape(box, recipe.trim, recipe.background, budget.limits)
     if not source.vector:
         check_header(info, shape)
     with decoding():
@@ -247,7 +262,9 @@ def _fitted(picture: Picture, target: Codec, background: Colour) -> Picture:
     """The picture as the format can hold it: its first frame, or over the background, where it must be."""
     if picture.animation and not target.animation:
         picture = replace(picture, animation=None)
-    return picture if target.alpha else replace(picture, pixels=flat(picture.pixels, background))
+    if not target.alpha:
+        picture = flattened(picture, background)
+    return target.adapt(picture)
 
 
 def _lossless_if_it_fits(goal: Goal, data: bytes | None) -> Goal:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from imgsvc.engine import geometry
 from imgsvc.engine.bounds import check_result
-from imgsvc.engine.codec import Pixels, Shape
+from imgsvc.engine.codec import Picture, Pixels, Shape
 from imgsvc.engine.geometry import Plan, Size
 from imgsvc.engine.recipe import Colour
 from imgsvc.engine.vips import from_vips, to_vips
@@ -135,6 +135,18 @@ def flat(pixels: Pixels, background: Colour) -> Pixels:
     colour, alpha = pixels[..., :3].astype(np.uint16), pixels[..., 3:].astype(np.uint16)
     ground = np.array(background, np.uint16)
     return ((colour * alpha + ground * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def flattened(picture: Picture, background: Colour) -> Picture:
+    """The picture over a colour, without alpha, and so each of its frames."""
+    moving = picture.animation
+    if moving is None:
+        return replace(picture, pixels=flat(picture.pixels, background))
+
+    def pick(numbers: Sequence[int]) -> Iterator[Pixels]:
+        return (flat(pixels, background) for pixels in moving.pick(numbers))
+
+    return replace(picture, pixels=flat(picture.pixels, background), animation=replace(moving, pick=pick))
 
 
 def _with_clear_black(pixels: Pixels) -> Pixels:

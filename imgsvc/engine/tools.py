@@ -30,6 +30,7 @@ _WHEELS = (
     ("mozjpeg-lossless-optimization", "JPEG made 7-10 % smaller without touching a pixel"),
     ("pyoxipng", "PNG made smaller without touching a pixel"),
     ("opencv-python-headless", "the perceptual score: without it nothing works"),
+    ("av", "animations as WebM and MP4 video"),
     ("resvg-py", "drawing SVG as pixels"),
     ("py-svg-hush", "making SVG harmless"),
     ("svgo-py", "making SVG smaller"),

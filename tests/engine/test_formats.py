@@ -19,7 +19,7 @@ from tests.engine import pictures
 from tests.engine.pictures import encoded, samples
 
 SAMPLES = samples()
-RASTER = [codec for codec in CODECS if codec.passes and not codec.vector]
+RASTER = [codec for codec in CODECS if codec.passes and not codec.vector and not codec.video]
 SHOWN = ["jpg photo", "png drawing", "png glass", "gif cutout", "gif moving", "webp moving", "avif photo", "bmp photo"]
 # A JPEG of a picture with alpha, or of an animation, is another picture.
 HOLDERS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imgsvc.engine.codec import Codec
-from imgsvc.engine.codecs import avif, bmp, gif, jpeg, png, svg, tiff, webp
+from imgsvc.engine.codecs import avif, bmp, gif, jpeg, mp4, png, svg, tiff, webm, webp
 
 CODECS: tuple[Codec, ...] = (
     jpeg.CODEC,
@@ -14,5 +14,7 @@ CODECS: tuple[Codec, ...] = (
     bmp.CODEC,
     tiff.CODEC,
     svg.CODEC,
+    webm.CODEC,
+    mp4.CODEC,
 )
 BY_NAME = {codec.name: codec for codec in CODECS}
