@@ -123,7 +123,7 @@ class Pool:
         error's notes.
         """
         crew = self._crew()
-        seat = crew.turns.enter(gone, until)
+        seat = crew.turns.enter(gone, until, short=recipe.quick)
         begin = None
         try:
             _settle(seat, until)

@@ -1,4 +1,4 @@
-"""Who may use a seat, and who waits: first come, first served, and never more than can be borne."""
+"""Who may use a seat, and who waits: short jobs before long ones, else first come, first served, up to a bound."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from imgsvc.sandbox.seats import Seat
 PATIENCE = 60.0
 """Seconds one caller waits for a seat before it is told to come back later."""
 
+AHEAD = 8
+"""Short jobs that may go before a long one that waits."""
+
 LOOK = 0.25
 """Seconds between two looks whether anybody still waits."""
 _WEIGHT = 0.1
@@ -28,19 +31,25 @@ class _Place:
 
 
 class Turns:
-    """Hands out seats. A seat that comes back goes straight to the first in the queue: nobody can overtake."""
+    """Hands out seats. A seat that comes back goes straight to one who waits, so nobody who comes later can overtake.
+
+    Short jobs wait in a queue of their own: one encode shall not wait for the searches of ten others. After AHEAD of
+    them in a row a long one has its turn.
+    """
 
     def __init__(self, seats: tuple[Seat, ...], queue: int, patience: float = PATIENCE) -> None:
         self._seats = len(seats)
         self._free = list(seats)
         self._queue = queue
         self._patience = patience
-        self._places: deque[_Place] = deque()
+        self._long: deque[_Place] = deque()
+        self._short: deque[_Place] = deque()
+        self._ahead = 0
         self._mean = 1.0
         self._closed = False
         self._lock = threading.Lock()
 
-    def enter(self, gone: Callable[[], bool] = lambda: False, until: float = math.inf) -> Seat:
+    def enter(self, gone: Callable[[], bool] = lambda: False, until: float = math.inf, *, short: bool = False) -> Seat:
         """A seat for the caller alone, after its turn in the queue; Busy when the queue is full, slow or closed.
 
         Waits no longer than `until` by the monotonic clock.
@@ -50,16 +59,17 @@ class Turns:
         with self._lock:
             if not self._closed and self._free:
                 return self._best()
-            if self._closed or len(self._places) >= self._queue:
+            if self._closed or self._waiting() >= self._queue:
                 raise self._busy()
             place = _Place()
-            self._places.append(place)
+            queue = self._short if short else self._long
+            queue.append(place)
         try:
             left = _waited(place.turn, min(self._patience, until - time.monotonic()), gone)
         finally:
             with self._lock:
-                if place in self._places:
-                    self._places.remove(place)
+                if place in queue:
+                    queue.remove(place)
         if place.seat is None:
             raise ClientGone if left else self._busy()
         return place.seat
@@ -69,8 +79,8 @@ class Turns:
         with self._lock:
             if seconds is not None:
                 self._mean += _WEIGHT * (seconds - self._mean)
-            if self._places:
-                place = self._places.popleft()
+            if self._waiting():
+                place = self._next()
                 place.seat = seat
                 place.turn.set()
             else:
@@ -80,8 +90,8 @@ class Turns:
         """Send everybody away who waits, and all who come from now on."""
         with self._lock:
             self._closed = True
-            while self._places:
-                self._places.popleft().turn.set()
+            while self._waiting():
+                self._next().turn.set()
 
     def warm(self) -> None:
         """Start the helpers of all free seats that have none yet."""
@@ -92,7 +102,7 @@ class Turns:
 
     def count(self) -> tuple[int, int]:
         """How many jobs run and how many wait."""
-        return self._seats - len(self._free), len(self._places)
+        return self._seats - len(self._free), self._waiting()
 
     def look(self) -> None:
         """Learn what became of helpers that nobody has asked for yet."""
@@ -104,6 +114,18 @@ class Turns:
         """In how many seconds, 1 to 60, all who are here may be done."""
         seconds = sum(self.count()) * self._mean / self._seats
         return min(60, max(1, math.ceil(seconds)))
+
+    def _waiting(self) -> int:
+        return len(self._long) + len(self._short)
+
+    def _next(self) -> _Place:
+        if not self._long:
+            return self._short.popleft()
+        if not self._short or self._ahead >= AHEAD:
+            self._ahead = 0
+            return self._long.popleft()
+        self._ahead += 1
+        return self._short.popleft()
 
     def _best(self) -> Seat:
         seat = min(self._free, key=Seat.rank)

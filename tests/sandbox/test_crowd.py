@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from imgsvc.errors import BadPicture, Busy, TooSlow
 from imgsvc.sandbox import Load, Pool
 from imgsvc.sandbox.helper import GROWTH, LIFETIME
 from imgsvc.sandbox.seats import Seat
-from imgsvc.sandbox.turns import Turns
+from imgsvc.sandbox.turns import AHEAD, Turns
 
 
 def pid(pool: Pool) -> int:
@@ -76,26 +77,40 @@ def test_an_end_counts_waiting_and_work_together(make_pool, run, wait_until, tmp
     assert ask(time.monotonic() + 60) == b"waited"
 
 
-def test_the_queue_is_first_come_first_served(wait_until) -> None:
-    seat = Seat(lambda: pytest.fail("no helper is needed here"), ThreadPoolExecutor(1))
-    turns, order = Turns((seat,), queue=20), []
+def served(turns: Turns, crowd: Sequence[tuple[str, bool]], wait_until) -> list[str]:
+    """The names of a crowd that comes one after the other, short jobs or long, in the order they had the one seat."""
+    order, threads = [], []
     held = turns.enter()
 
-    def take(number: int) -> None:
-        mine = turns.enter()
-        order.append(number)
+    def take(name: str, short: bool) -> None:
+        mine = turns.enter(short=short)
+        order.append(name)
         turns.leave(mine)
 
-    crowd = []
-    for number in range(20):
-        crowd.append(threading.Thread(target=take, args=(number,)))
-        crowd[-1].start()
-        wait_until(lambda: turns.count() == (1, len(crowd)))
-    turns.leave(held)
     for one in crowd:
-        one.join()
-    assert order == list(range(20))
+        threads.append(threading.Thread(target=take, args=one))
+        threads[-1].start()
+        wait_until(lambda: turns.count() == (1, len(threads)))
+    turns.leave(held)
+    for thread in threads:
+        thread.join()
     assert turns.count() == (0, 0)
+    return order
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_the_queue_is_first_come_first_served(wait_until, short: bool) -> None:
+    seat = Seat(lambda: pytest.fail("no helper is needed here"), ThreadPoolExecutor(1))
+    crowd = [(str(number), short) for number in range(20)]
+    assert served(Turns((seat,), queue=20), crowd, wait_until) == [name for name, _ in crowd]
+
+
+def test_short_jobs_go_first_and_long_ones_are_not_forgotten(wait_until) -> None:
+    seat = Seat(lambda: pytest.fail("no helper is needed here"), ThreadPoolExecutor(1))
+    few = [f"short {number}" for number in range(2 * AHEAD + 1)]
+    crowd = [("long 1", False), ("long 2", False), *((name, True) for name in few), ("long 3", False)]
+    order = served(Turns((seat,), queue=len(crowd)), crowd, wait_until)
+    assert order == [*few[:AHEAD], "long 1", *few[AHEAD : 2 * AHEAD], "long 2", few[-1], "long 3"]
 
 
 @pytest.mark.parametrize(("seconds", "retry_after"), [([0.001] * 100, 1), ([3.0] * 200, 3), ([900.0] * 50, 60)])
@@ -124,7 +139,7 @@ def test_closing_wakes_all_who_wait(wait_until) -> None:
     turns = Turns((Seat(lambda: pytest.fail("no helper is needed here"), ThreadPoolExecutor(1)),), queue=3)
     turns.enter()
     with ThreadPoolExecutor(3) as crowd:
-        waiting = [crowd.submit(turns.enter) for _ in range(3)]
+        waiting = [crowd.submit(turns.enter, short=number == 1) for number in range(3)]
         wait_until(lambda: turns.count() == (1, 3))
         turns.close()
         assert [type(one.exception(timeout=30)) for one in waiting] == [Busy] * 3
