@@ -196,10 +196,11 @@ def recipe(options: Options, accept: Accept) -> Recipe:
     exact = isinstance(ladder.goal(step), Lossless)
     lossy = QUALITIES["high"] if exact else step
     goal = ladder.goal(min(len(ladder.STEPS), lossy + (RELIEF if options.density >= DENSE else 0)))
+    resize = _resize(options)
     return Recipe(
         goal=Lossless() if exact else goal,
-        formats=_formats(options.format, accept),
-        resize=_resize(options),
+        formats=_formats(options.format, accept, stays=resize is None and not options.trim),
+        resize=resize,
         trim=options.trim,
         background=options.background,
         reshaped=goal if exact else None,
@@ -213,8 +214,9 @@ def _resize(options: Options) -> Resize | None:
     return Resize(width or 1, height, options.method, options.gravity if options.method == "crop" else CENTRE)
 
 
-def _formats(name: str, accept: Accept) -> tuple[str, ...]:
+def _formats(name: str, accept: Accept, *, stays: bool) -> tuple[str, ...]:
     if name != AUTO:
         return FORMATS[name]
     newer = {NEWER[kind.lower()] for kind, worth in accept if kind.lower() in NEWER and worth > 0}
-    return (AUTO, *CLASSIC, *sorted(newer))
+    # A drawing stays one as long as its size does.
+    return (*((AUTO,) if stays else ()), *CLASSIC, *sorted(newer))

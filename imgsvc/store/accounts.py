@@ -60,12 +60,14 @@ def add(db: Database, account: Account) -> None:
     check(account)
     with db.write() as connection:
         statement = insert(connection, ACCOUNTS).values(**_row(account)).on_conflict_do_nothing()
-        if not connection.execute(statement).rowcount:
+        if connection.execute(statement.returning(ACCOUNTS.c.name)).one_or_none() is None:
             raise BadParameter.of("NAME", account.name, "the name of a new account")
 
 
 def find(db: Database, name: str) -> Account | None:
     """The account of a name, None where there is none."""
+    if not _NAME.fullmatch(name):
+        return None
     with db.read() as connection:
         row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.name == name)).one_or_none()
     return None if row is None else _account(row)
