@@ -57,6 +57,10 @@ class Server:
         assert answer.status_code == 200, answer.text
         return self.url + answer.json()["download_url"]
 
+    def run(self, *arguments: str) -> str:
+        """What the command line says beside this server."""
+        return imgsvc(*arguments, env=environment(self.instance, self.port)).stdout.strip()
+
     def workers(self) -> list[int]:
         return children(self.process.pid)
 
@@ -136,6 +140,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that all tests share."""
     with serving(tmp_path_factory.mktemp("server")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def launch() -> Callable[..., Any]:
+    """Starts a server in a folder, as a context."""
+    return serving
 
 
 @pytest.fixture

@@ -55,7 +55,73 @@ def test_a_picture_is_made_smaller_and_may_be_kept(resizer, png, opened):
     ],
 )
 def test_dimensions_are_those_asked_for(resizer, png, opened, options, size):
-    assert opened(resizer(page(png)).get(options).data).size == size
+    assert opened(resizer(page(png)).get(f"format=jpeg,{options}").data).size == size
+
+
+def patch(size, colour=(200, 40, 40), border=0):
+    """A PNG with a left half of one colour and a right half of another, and a white border."""
+    width, height = size
+    image = Image.new("RGB", size, colour)
+    image.paste((40, 40, 200), (width // 2, 0, width, height))
+    whole = Image.new("RGB", (width + 2 * border, height + 2 * border), "white")
+    whole.paste(image, (border, border))
+    file = BytesIO()
+    whole.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "size"),
+    [
+        ((1000, 200), "500x500,fit", (500, 100)),
+        ((16, 16), "500x500,fit", (500, 500)),
+        ((1000, 200), "500x500,scale-down", (500, 100)),
+        ((1000, 200), "500x500", (500, 100)),
+        ((16, 16), "500x500,scale-down", (16, 16)),
+        ((16, 16), "500x500", (16, 16)),
+        ((16, 16), "40,fit", (40, 40)),
+        ((1000, 200), "100x100,crop", (100, 100)),
+        ((16, 16), "100x50,crop", (100, 50)),
+        ((1000, 200), "100x100,crop=auto", (100, 100)),
+        ((1000, 200), "100x100,pad", (100, 100)),
+        ((100, 100), "50x50,2x,pad", (100, 100)),
+    ],
+)
+def test_each_method_makes_the_size_it_is_known_for(resizer, opened, source, options, size):
+    assert opened(resizer(page(patch(source))).get(f"format=jpeg,{options}").data).size == size
+
+
+@pytest.mark.parametrize(
+    ("options", "red"),
+    [
+        ("crop=left", True),
+        ("crop=right", False),
+        ("crop=0.1x0.5", True),
+        ("crop=0.9x0.5", False),
+        ("crop=10x50", True),
+        ("crop=90x50", False),
+    ],
+)
+def test_what_is_to_stay_stays_in_a_crop(resizer, opened, options, red):
+    image = opened(resizer(page(patch((400, 100)))).get(f"100x100,{options},format=png,low").data).convert("RGB")
+    red_, _, blue = image.getpixel((50, 50))
+    assert (red_ > blue) is red
+
+
+def test_a_pad_is_filled_and_a_border_trimmed(resizer, opened):
+    made = resizer(page(patch((80, 20), border=10)))
+    padded = opened(made.get("100x100,pad,bgcolor=%230f0,format=png,low").data).convert("RGB")
+    red, green, blue = padded.getpixel((50, 3))
+    assert (padded.size, green > 200, red + blue < 100) == ((100, 100), True, True)
+    trimmed = opened(made.get("trim=border,format=png,low").data)
+    assert trimmed.size == (80, 20)
+    assert opened(made.get("trim,40x40,format=png,low").data).size == (40, 10)
+
+
+def test_lossless_is_not_respected_where_it_is_resized(resizer, opened, picture):
+    made = resizer(page(picture("PNG", (300, 200))))
+    exact, resized = made.get("lossless,format=jpeg,200"), made.get("high,format=jpeg,200")
+    assert exact.data == resized.data
 
 
 @pytest.mark.parametrize(
@@ -67,8 +133,8 @@ def test_dimensions_are_those_asked_for(resizer, png, opened, options, size):
         ("{}?a%20b#c", "/picture?a%20b"),
     ],
 )
-def test_the_source_is_asked_for_as_it_was_named(resizer, png, sent, asked):
-    made = resizer(page(png))
+def test_the_source_is_asked_for_as_it_was_named(resizer, photo, sent, asked):
+    made = resizer(page(photo))
     url = sent.format(made.url)
     plain = url.partition("#")[0]
     for path in (plain, quote(plain, safe=""), plain.removeprefix("http://")):
@@ -76,8 +142,8 @@ def test_the_source_is_asked_for_as_it_was_named(resizer, png, sent, asked):
     assert [head.split(" ")[1] for head in made.origin.heads] == [asked]
 
 
-def test_a_named_host_has_it_at_its_root(resizer, png):
-    made = resizer(page(png), imageoptim_hosts="im2.test")
+def test_a_named_host_has_it_at_its_root(resizer, photo):
+    made = resizer(page(photo), imageoptim_hosts="im2.test")
     for host, status in (("im2.test", 200), ("im2.test:8443", 200), ("other.test", 404)):
         answer = made.site.get(f"/acme/full/{made.url}", headers={"Host": host})
         assert answer.status_code == status
@@ -112,34 +178,36 @@ def test_a_format_that_is_asked_for_is_given_to_all(resizer, png, opened, option
 )
 def test_the_best_format_is_chosen_among_those_the_client_takes(resizer, picture, accept, allowed):
     made = resizer(page(picture("JPEG", (300, 200), quality=95)))
-    answer = made.get(headers={"Accept": accept})
+    answer = made.get("full", headers={"Accept": accept})
     assert answer.mimetype in allowed
     assert answer.headers["Vary"] == "Accept"
 
 
 def test_what_was_decided_is_part_of_what_is_remembered(resizer, png):
     made = resizer(page(png))
-    tags = {made.get(headers={"Accept": accept}).headers["ETag"] for accept in ("", "*/*", "image/png", "image/*")}
+    tags = {
+        made.get("full", headers={"Accept": accept}).headers["ETag"] for accept in ("", "*/*", "image/png", "image/*")
+    }
     assert (len(tags), made.fetched) == (1, 1)
-    tags |= {made.get(headers={"Accept": f"image/{kind}"}).headers["ETag"] for kind in ("webp", "avif", "webp")}
+    tags |= {made.get("full", headers={"Accept": f"image/{kind}"}).headers["ETag"] for kind in ("webp", "avif", "webp")}
     assert (len(tags), made.fetched) == (3, 3)
 
 
 @pytest.mark.parametrize("accept", ["*/*", "image/webp"])
 def test_alpha_and_movement_are_kept_in_a_format_that_holds_them(resizer, picture, opened, accept):
     made = resizer(page(picture("PNG", (64, 48), "RGBA")))
-    still = opened(made.get(headers={"Accept": accept}).data)
+    still = opened(made.get("full", headers={"Accept": accept}).data)
     assert still.convert("RGBA").getextrema()[3][0] < 255
     frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "blue")]
     file = BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=100)
     made.origin.speak = lambda connection, _: connection.sendall(page(file.getvalue()))
-    assert opened(made.get(url=made.url + "2", headers={"Accept": accept}).data).n_frames == 3
+    assert opened(made.get("full", made.url + "2", headers={"Accept": accept}).data).n_frames == 3
 
 
 def test_a_drawing_stays_one_until_it_is_resized(resizer, opened):
     made = resizer(page(SVG))
-    assert made.get().mimetype == "image/svg+xml"
+    assert made.get("full").mimetype == "image/svg+xml"
     small = made.get("20x10")
     assert (small.mimetype, opened(small.data).size) == ("image/png", (20, 10))
 
@@ -177,8 +245,8 @@ def test_the_picture_tells_its_type_and_not_its_server(resizer, png, told):
     assert not any("x.exe" in value or "script-src" in value or "theirs" in value for value in answer.headers.values())
 
 
-def test_cookies_and_passwords_are_ignored(resizer, png):
-    made = resizer(page(png))
+def test_cookies_and_passwords_are_ignored(resizer, photo):
+    made = resizer(page(photo))
     for secret in ("one", "two"):
         made.get(headers={"Cookie": f"a={secret}", "Authorization": f"Bearer {secret}", "Referer": "http://secret/"})
     (head,) = made.origin.heads
@@ -198,8 +266,8 @@ def test_cookies_and_passwords_are_ignored(resizer, png):
         (("Date: Thu, 01 Jan 2026 00:00:00 GMT", "Expires: Fri, 02 Jan 2026 00:00:00 GMT"), 86_400),
     ],
 )
-def test_it_is_kept_four_hours_or_as_long_as_its_server_says(resizer, png, said, kept):
-    made = resizer(page(png, *said))
+def test_it_is_kept_four_hours_or_as_long_as_its_server_says(resizer, photo, said, kept):
+    made = resizer(page(photo, *said))
     assert made.get().headers["Cache-Control"] == f"public, max-age={kept}"
     made.site.clock.now += kept - 60
     later = made.get()
@@ -210,13 +278,13 @@ def test_it_is_kept_four_hours_or_as_long_as_its_server_says(resizer, png, said,
     assert made.fetched == 2
 
 
-def test_who_has_it_is_told_to_go_on_before_any_work(resizer, png):
-    made = resizer(page(png), cache_bytes=0)
-    first = made.get()
+def test_who_has_it_is_told_to_go_on_before_any_work(resizer, photo):
+    made = resizer(page(photo), cache_bytes=0)
+    first = made.get("full")
     made.site.clock.now += 600
     asked = {"If-None-Match": f'"other", W/{first.headers["ETag"]}'}
     for method in ("GET", "HEAD"):
-        answer = made.get(headers=asked, method=method)
+        answer = made.get("full", headers=asked, method=method)
         assert (answer.status_code, answer.data) == (304, b"")
         assert answer.headers["ETag"] == first.headers["ETag"]
         assert answer.headers["Cache-Control"] == f"public, max-age={FOUR_HOURS - 600}"
@@ -224,21 +292,21 @@ def test_who_has_it_is_told_to_go_on_before_any_work(resizer, png):
         assert "Content-Type" not in answer.headers
     assert made.fetched == 1
     assert made.get("30", headers=asked).status_code == 200
-    assert made.get(account="nobody", headers=asked).status_code == HTTPStatus.FORBIDDEN
+    assert made.get("full", account="nobody", headers=asked).status_code == HTTPStatus.FORBIDDEN
     made.site.clock.now += FOUR_HOURS
-    assert made.get(headers=asked).status_code == 200
+    assert made.get("full", headers=asked).status_code == 200
 
 
-def test_head_says_what_get_would(resizer, png):
-    made = resizer(page(png))
-    whole, head = made.get(), made.get(method="HEAD")
+def test_head_says_what_get_would(resizer, photo):
+    made = resizer(page(photo))
+    whole, head = made.get("full"), made.get("full", method="HEAD")
     assert (head.status_code, head.data, made.fetched) == (200, b"", 1)
     for name in ("Content-Length", "Content-Type", "ETag", "Cache-Control", "Vary", "Via"):
         assert head.headers[name] == whole.headers[name]
 
 
-def test_a_url_may_be_posted(resizer, png):
-    made = resizer(page(png))
+def test_a_url_may_be_posted(resizer, photo):
+    made = resizer(page(photo))
     answer = made.get(method="POST", url=quote(made.url, safe=""))
     assert (answer.status_code, answer.data) == (200, made.get().data)
     assert made.fetched == 1
@@ -267,7 +335,7 @@ def test_an_upload_as_an_old_client_sends_it(resizer, png, opened):
         "Content-Type": f"multipart/form-data, boundary={boundary}",
         "Accept": "image/*,application/im2+json",
     }
-    answer = resizer(page(png)).get("20", "", method="POST", account="open", data=body, headers=headers)
+    answer = resizer(page(png)).get("20,format=jpeg", "", method="POST", account="open", data=body, headers=headers)
     assert (answer.status_code, opened(answer.data).size) == (200, (20, 15))
 
 
@@ -291,8 +359,8 @@ class Slow:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_without_any_result_in_time_it_is_the_source(resizer, png, method):
-    made = resizer(page(png), pool=Slow())
+def test_without_any_result_in_time_it_is_the_source(resizer, photo, method):
+    made = resizer(page(photo), pool=Slow())
     for time_ in (1, 2):
         answer = made.get(method=method)
         assert (answer.status_code, answer.headers["Location"]) == (302, made.url)
@@ -327,11 +395,11 @@ def test_the_best_so_far_is_kept_for_a_moment(resizer, png):
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [("full", 10.0), ("timeout=2.5", 2.5), ("timeout=99", 10.0)])
-def test_the_work_may_take_the_time_that_is_asked_for_and_no_more_than_allowed(resizer, png, asked, seconds):
+def test_the_work_may_take_the_time_that_is_asked_for_and_no_more_than_allowed(resizer, photo, asked, seconds):
     pool = Slow()
-    made = resizer(page(png), pool=pool, deadline=10.0)
+    made = resizer(page(photo), pool=pool, deadline=10.0)
     made.get(asked)
-    made.give(png, asked)
+    made.give(photo, asked)
     assert pool.seconds == [seconds, seconds]
 
 
@@ -343,19 +411,19 @@ def test_a_real_picture_cut_short_is_answered(resizer, picture):
     assert answer.headers["Warning"].startswith("199 imageoptim ")
 
 
-def test_time_is_part_of_what_is_remembered(resizer, png):
-    made = resizer(page(png))
+def test_time_is_part_of_what_is_remembered(resizer, photo):
+    made = resizer(page(photo))
     for options in ("full", "timeout=20", "timeout=20,full", "timeout=30", "full"):
         made.get(options)
     assert made.fetched == 2
 
 
-def test_those_who_ask_at_once_are_served_by_one_fetch(resizer, png):
+def test_those_who_ask_at_once_are_served_by_one_fetch(resizer, photo):
     crowd, there = 12, threading.Event()
 
     def speak(connection, _):
         there.wait(30)
-        connection.sendall(page(png))
+        connection.sendall(page(photo))
 
     made = resizer(speak)
     looked = threading.Semaphore(0)
@@ -376,8 +444,8 @@ def test_those_who_ask_at_once_are_served_by_one_fetch(resizer, png):
     assert made.fetched == 1
 
 
-def test_new_pictures_are_limited_by_address_and_minute(resizer, png):
-    made = resizer(page(png), imageoptim_per_minute=2)
+def test_new_pictures_are_limited_by_address_and_minute(resizer, photo):
+    made = resizer(page(photo), imageoptim_per_minute=2)
 
     def ask(options, address="203.0.113.9"):
         return made.get(options, environ_overrides={"REMOTE_ADDR": address})
@@ -385,14 +453,16 @@ def test_new_pictures_are_limited_by_address_and_minute(resizer, png):
     assert [ask(options).status_code for options in ("1", "1", "1", "2", "3")] == [200, 200, 200, 200, 429]
     assert 1 <= int(ask("3").headers["Retry-After"]) <= 60
     assert ask("2").status_code == 200
-    assert made.give(png, environ_overrides={"REMOTE_ADDR": "203.0.113.9"}).status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert (
+        made.give(photo, environ_overrides={"REMOTE_ADDR": "203.0.113.9"}).status_code == HTTPStatus.TOO_MANY_REQUESTS
+    )
     assert ask("3", "203.0.113.10").status_code == 200
     made.site.clock.now += 61
     assert ask("4").status_code == 200
 
 
-def test_a_signed_account_makes_what_is_signed_alone(resizer, png):
-    made = resizer(page(png))
+def test_a_signed_account_makes_what_is_signed_alone(resizer, photo):
+    made = resizer(page(photo))
     key = made.key("sealed")
     signed = signature.sign(key, "sealed", "20", made.url)
     assert made.get(signed, account="sealed").status_code == 200
@@ -408,32 +478,32 @@ def test_a_signed_account_makes_what_is_signed_alone(resizer, png):
     assert not any("sig=" in line.get("path", "") or made.url in line.get("path", "") for line in made.site.lines())
 
 
-def test_uploads_need_to_be_allowed_or_signed_for_themselves(resizer, png):
-    made = resizer(page(png))
+def test_uploads_need_to_be_allowed_or_signed_for_themselves(resizer, photo):
+    made = resizer(page(photo))
     key = made.key("sealed")
     pages = signature.sign(key, "sealed", "20", made.url)
     uploads = signature.sign(key, "sealed", "20", "")
-    assert made.give(png, uploads, account="sealed").status_code == 200
+    assert made.give(photo, uploads, account="sealed").status_code == 200
     for account, options, url in (("acme", "20", ""), ("sealed", "20", ""), ("sealed", pages, made.url)):
-        assert made.give(png, options, account=account, url=url).status_code == HTTPStatus.FORBIDDEN
+        assert made.give(photo, options, account=account, url=url).status_code == HTTPStatus.FORBIDDEN
     mixed = signature.sign(made.key("open"), "open", "20", "")
-    assert made.give(png, mixed).status_code == 200
-    assert made.give(png, mixed.replace("20", "21", 1)).status_code == HTTPStatus.FORBIDDEN
+    assert made.give(photo, mixed).status_code == 200
+    assert made.give(photo, mixed.replace("20", "21", 1)).status_code == HTTPStatus.FORBIDDEN
 
 
 @pytest.mark.parametrize(("hosts", "status"), [("127.0.0.1", 200), ("a.test,127.0.0.1", 200), ("localhost", 403)])
-def test_an_account_fetches_from_its_hosts_alone(resizer, png, hosts, status):
-    made = resizer(page(png))
+def test_an_account_fetches_from_its_hosts_alone(resizer, photo, hosts, status):
+    made = resizer(page(photo))
     made.add(Account("other", hosts=hosts))
     answer = made.get(account="other")
     assert answer.status_code == status
     assert made.fetched == (status == HTTPStatus.OK)
 
 
-def test_a_redirect_is_followed_to_its_hosts_alone(resizer, png):
+def test_a_redirect_is_followed_to_its_hosts_alone(resizer, photo):
     def speak(connection, path):
         there = f"http://127.0.0.1:{connection.getsockname()[1]}/there"
-        connection.sendall(page(png) if path == "/there" else moved(there))
+        connection.sendall(page(photo) if path == "/there" else moved(there))
 
     made = resizer(speak, fetch_networks="127.0.0.0/8,::1/128")
     made.add(Account("narrow", hosts="localhost"))
