@@ -116,9 +116,10 @@ def test_the_makefile_has_the_commands_that_the_papers_name(command):
 
 
 def test_the_readme_shows_every_command_with_its_options():
-    shown = re.findall(r"^imgsvc [a-z].*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    shown = re.findall(r"^imgsvc [a-z].*(?:\n    .*)*$", (ROOT / "README.md").read_text(), re.MULTILINE)
     for words, command in leaves(commands, "imgsvc"):
-        options = {name for option in command.params for name in option.opts if name.startswith("--")}
+        names = [name for option in command.params for name in (*option.opts, *option.secondary_opts)]
+        options = {name for name in names if name.startswith("--")}
         assert [set(re.findall(r"--[a-z-]+", line)) for line in shown if line.startswith(words)] == [options], words
 
 
