@@ -16,6 +16,8 @@ from imgsvc.settings import Settings
 GRACE = 5
 """Seconds beyond the deadline of a picture that a stopping worker waits for its answers."""
 KEEP_ALIVE = 15
+LONGEST_LINE = 8190
+"""Bytes of a request's first line, the most that gunicorn takes: URLs in it have URLs inside, encoded at that."""
 CONNECTIONS = 4000
 """Connections of one worker; more wait in the system's queue."""
 
@@ -59,6 +61,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "worker_connections": CONNECTIONS,
         "graceful_timeout": int(settings.deadline) + GRACE,
         "keepalive": KEEP_ALIVE,
+        "limit_request_line": LONGEST_LINE,
         "proc_name": "imgsvc",
         "loglevel": settings.log_level,
         "logconfig_dict": logging_to(Log(settings.log_level)),

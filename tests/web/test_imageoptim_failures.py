@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 import time
+from urllib.parse import unquote_to_bytes
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from imgsvc_origins import dripping, moved, page
 
 from imgsvc.errors import BadPicture, Busy, SourceSlow, StorageFull, TooManyPixels, UrlNotAllowed
@@ -222,6 +225,44 @@ def test_a_request_of_our_own_is_refused_even_for_what_is_known(resizer, photo):
     (via,) = [line.removeprefix("Via: ") for line in made.origin.heads[0].split("\r\n") if line.startswith("Via: ")]
     assert refused(made.get(headers={"Via": via}), 400)
     assert made.fetched == 1
+
+
+PIECES = (
+    "/",
+    "//",
+    "%2F",
+    "%3A",
+    ",",
+    "=",
+    "?",
+    "&",
+    "%00",
+    "%0d%0a",
+    "%",
+    "\xe4",
+    "%ff",
+    "full",
+    "2x",
+    "crop=",
+    "sig=",
+    "a.test",
+)
+
+
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(st.characters(min_codepoint=33, max_codepoint=255)))))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_stands_in_a_path_is_a_fault_of_the_path(guarded, pieces):
+    raw = "/im/acme/" + "".join(pieces)
+    said = {"RAW_URI": raw, "PATH_INFO": unquote_to_bytes(raw.partition("?")[0].encode("latin-1")).decode("latin-1")}
+    answer = guarded.get(environ_overrides=said)
+    assert answer.status_code in (400, 403)
+    assert answer.headers["Via"] == "1.1 imageoptim"
+    assert guarded.fetched == 0
+
+
+@pytest.fixture
+def guarded(resizer, photo):
+    return resizer(page(photo))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
