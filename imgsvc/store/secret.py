@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
+from pathlib import Path
 
 from imgsvc.settings import Settings, SettingsError
+from imgsvc.store.locks import waited
 
 FILE = "secret"
 SHORTEST = 32
@@ -34,16 +36,18 @@ def _kept(settings: Settings) -> bytes:
     with suppress(FileNotFoundError):
         return place.read_bytes()
     settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = place.with_name(f"{FILE}-{secrets.token_hex(8)}")
+    with waited(place.with_name(f"{FILE}.lock")):
+        if not place.exists():
+            _make(place)
+    return place.read_bytes()
+
+
+def _make(place: Path) -> None:
+    draft = place.with_name(f"{FILE}.new")
+    draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(secrets.token_hex(32).encode())
         file.flush()
         os.fsync(handle)
-    try:
-        # Unlike a rename it fails where another process was first, whose secret is already in use.
-        with suppress(FileExistsError):
-            os.link(draft, place)
-    finally:
-        draft.unlink()
-    return place.read_bytes()
+    draft.replace(place)

@@ -72,8 +72,8 @@ def test_a_secret_is_made_once_and_is_its_owners_alone(tmp_path):
     made = secret.load(settings)
     assert len(made) == 64
     assert secret.load(settings) == made
-    (file,) = settings.instance.iterdir()
-    assert (file.name, stat.S_IMODE(file.stat().st_mode)) == ("secret", 0o600)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in settings.instance.iterdir()}
+    assert modes == {"secret": 0o600, "secret.lock": 0o600}
     assert secret.load(Settings(instance=tmp_path / "another")) != made
 
 
