@@ -153,3 +153,10 @@ def test_a_new_key_ends_what_was_signed(imgsvc):
 def test_what_cannot_be_signed_is_refused(imgsvc, line, says):
     imgsvc("accounts add acme --signed")
     assert f"failed: imgsvc: {says}" in imgsvc(line)
+
+
+def test_doctor_tells_that_there_is_a_secret_and_not_which(imgsvc, monkeypatch):
+    monkeypatch.setenv("IMGSVC_SECRET", "hush" * 8)
+    said = imgsvc("doctor")
+    assert "hush" not in said
+    assert "IMGSVC_SECRET" in said

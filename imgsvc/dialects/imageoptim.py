@@ -26,7 +26,7 @@ from imgsvc.errors import (
 )
 from imgsvc.fetch import hosts
 from imgsvc.gate import Admission, Gate
-from imgsvc.remote import LONGEST, Order
+from imgsvc.remote import LONGEST, Keep, Order
 from imgsvc.service import Service, facts
 from imgsvc.store import secret
 from imgsvc.store.accounts import Account
@@ -35,7 +35,7 @@ from imgsvc.upload import Upload
 LEAST = 4 * 3600.0
 """Seconds that a result is kept at least, whatever its source says."""
 BRIEF = 60.0
-"""Seconds that an answer is kept which more time might make better."""
+"""Seconds that clients may keep an answer which more time might make better."""
 QUEUE = 10.0
 """Seconds that waiting for a helper may take besides fetching and work."""
 LESS = '199 imageoptim "time ran out: less optimized than it could be"'
@@ -49,10 +49,6 @@ SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"GIF8", "image/gif"),
 )
-
-
-def _seconds_kept(result: Result, source: int | None) -> float:
-    return BRIEF if result.hurried else min(max(LEAST, source or 0), LONGEST)
 
 
 def failure(error: ImgsvcError) -> tuple[dict[str, Any], int]:
@@ -137,9 +133,12 @@ def routes(service: Service, gate: Gate) -> Blueprint:
         if remote is None:
             gate.charge_account(request.remote_addr or "")
             seconds = settings.fetch_seconds + _work(options) + QUEUE
-            remote = service.obtain(order, admission, seconds=seconds, keep=_seconds_kept, gone=web.gone())
+            keep = _keeping(in_full=_work(options) >= settings.deadline)
+            remote = service.obtain(order, admission, seconds=seconds, keep=keep, gone=web.gone())
         web.note(known=remote.known, **facts(remote.result))
         response = _written(remote.result, "")
+        if remote.result.hurried:
+            return _varied(_brief(response), options)
         response.headers["Age"] = str(max(0, int(service.clock() - remote.made_at)))
         return _kept(response, order, options, remote.expires_at, remote.made_at)
 
@@ -169,10 +168,26 @@ def routes(service: Service, gate: Gate) -> Blueprint:
     return blueprint
 
 
+def _keeping(*, in_full: bool) -> Keep:
+    """How long results are kept here. One that took all the time there is would need it again, and come out alike."""
+
+    def seconds(result: Result, source: int | None) -> float:
+        if result.hurried:
+            return LEAST if in_full else BRIEF
+        return min(max(LEAST, source or 0), LONGEST)
+
+    return seconds
+
+
 def _redirected(order: Order) -> Response:
     response = Response(f"{order.url}\n", status=302, mimetype="text/plain")
     response.headers["Location"] = order.url
     response.headers["Warning"] = NOTHING
+    return _brief(response)
+
+
+def _brief(response: Response) -> Response:
+    """The response, to be asked for again soon."""
     response.headers["Cache-Control"] = f"public, max-age={BRIEF:.0f}"
     return response
 
