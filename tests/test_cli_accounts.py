@@ -24,7 +24,7 @@ def imgsvc(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit) as end:
             main(line.split())
         said = capsys.readouterr()
-        return said.out.strip() if not end.value.code else f"failed: {said.err}"
+        return said.out.strip() if not end.value.code else f"failed: {said.err}{said.out}"
 
     return run
 
