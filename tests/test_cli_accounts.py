@@ -156,7 +156,7 @@ def test_what_cannot_be_signed_is_refused(imgsvc, line, says):
 
 
 def test_doctor_tells_that_there_is_a_secret_and_not_which(imgsvc, monkeypatch):
-    monkeypatch.setenv("IMGSVC_SECRET", "hush" * 8)
+    monkeypatch.setenv("IMGSVC_SECRET", "whisper" * 8)
     said = imgsvc("doctor")
-    assert "hush" not in said
+    assert "whisper" not in said
     assert "IMGSVC_SECRET" in said
