@@ -13,6 +13,7 @@ from bench.soak.bombs import avif_grid, svg_use, webp_solid
 from bench.soak.checks import BY_WORDS, Case, complaints
 from bench.soak.client import Answer
 from bench.soak.mutants import WAYS, mutants, pieces
+from bench.soak.rows.leak import History
 from bench.soak.seeds import seeds
 from imgsvc.engine.codecs import svg
 
@@ -119,3 +120,15 @@ def test_a_check_sees_what_is_wrong_and_nothing_else(words, sent, got, wrong):
 
 def test_no_two_kinds_of_checks_begin_alike():
     assert not [(one, other) for one in BY_WORDS for other in BY_WORDS if one != other and one.startswith(other)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "change"),
+    [
+        ([9, 9, 5, 6, 5, 5, 7, 5, 6, 6, 5, 6], 0),
+        ([9, 9, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6], 1),
+        ([5, 5, 5, 5, 5, 5, 5, 5, 4, 4, 4, 4], -1),
+    ],
+)
+def test_what_is_open_for_a_moment_is_no_leak_and_what_stays_open_is_one(counts: list[int], change: int) -> None:
+    assert History(span=3).change(counts) == change

@@ -51,9 +51,11 @@ class History:
         return self.state(self.memory)[1] / self.state(self.memory)[0] - 1
 
     def change(self, values: list[int]) -> int:
-        """By how much the last rounds differ from the first warm ones, in pieces."""
-        before, after = self.state(values)
-        return round(after - before)
+        """By how much the least of the last rounds differs from the least of the first warm ones, in pieces.
+
+        What is open for a moment, such as the look at /health itself, is in some rounds and not in others.
+        """
+        return min(values[-self.span :]) - min(values[self.span : 2 * self.span])
 
     def state(self, values: list[int]) -> tuple[float, float]:
         """The median of the first warm rounds and of the last."""
