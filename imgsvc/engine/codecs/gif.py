@@ -11,7 +11,7 @@ import pyvips
 
 from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, meet
-from imgsvc.engine.codec import Codec, Offer, Pass, Work
+from imgsvc.engine.codec import Codec, Offer, Pass, Picture, Work
 from imgsvc.engine.pixels import decoder, inspector
 from imgsvc.engine.recipe import Fixed, LooksLike
 from imgsvc.engine.repaint import colours, repaint
@@ -39,6 +39,8 @@ LOSS_A_PLACE = 5
 DRIFTS = (32, 16, 8, 4, 2, 0)
 DRIFT = Scale(0, len(DRIFTS) - 1, lambda score: 2 if score < 80 else 4)
 DRIFT_PIXELS = 40_000_000
+# With more pixels to a byte there is nothing left that noise could win.
+PLAIN = 512
 
 
 def sniff(data: bytes) -> bool:
@@ -113,6 +115,8 @@ def quantise(work: Work) -> Offer | None:
 
 def noise(work: Work) -> Offer | None:
     """Fewer colours for all frames, then gifsicle's lossy LZW: as much of both as the promised score allows."""
+    if work.met() and work.least() * PLAIN <= _pixels(work.picture):
+        return None
     base = strip(work.data) if work.data is not None else _from_pixels(work, 0)
 
     @cache
@@ -134,6 +138,10 @@ def noise(work: Work) -> Offer | None:
         if work.budget.left < work.budget.spent:
             break
     return max(offers, key=lambda offer: offer.score or 0.0, default=None)
+
+
+def _pixels(picture: Picture) -> int:
+    return picture.width * picture.height * (len(picture.animation.durations) if picture.animation else 1)
 
 
 def _fewest(work: Work, target: float, encode: Callable[[int], bytes]) -> int:
