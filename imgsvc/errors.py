@@ -36,7 +36,7 @@ A dialect may answer with another status (its own table decides); it never inven
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 LONGEST_ECHO = 60
 
@@ -88,7 +88,14 @@ class UrlNotAllowed(InputError):
     """One sentence for every reason: another would tell a stranger what is inside of our network."""
 
     code = "url_not_allowed"
-    sentence = "url: not fetched, expected http or https and the name of a public server."
+    sentence = "url: not fetched, expected http or https, a public server and one of the usual ports."
+
+    @classmethod
+    def because(cls, reason: str) -> Self:
+        """The error with a reason for the log, which no answer shows."""
+        error = cls()
+        error.add_note(reason)
+        return error
 
 
 class HostNotAllowed(UrlNotAllowed):

@@ -61,7 +61,7 @@ def failure(error: ImgsvcError) -> tuple[dict[str, Any], int]:
             status = 504
         case InputError():
             status = 400
-    code = ACCOUNT_CODE if isinstance(error, UnknownAccount | BadSignature) else error.code
+    code = ACCOUNT_CODE if isinstance(error, UnknownAccount | BadSignature | HostNotAllowed) else error.code
     return {"status": status, "error": error.message, "code": code}, status
 
 
@@ -107,7 +107,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             return by_url(place, account, admission, options)
         # What is signed for a picture by URL stands in pages, and is no leave to upload.
         if not account.uploads and (place.source or not signed):
-            raise BadSignature("sig: missing, expected one without a URL, as this account takes no other uploads.")
+            raise BadSignature("file: this account takes uploads only with a signature made for them.")
         return uploaded(admission, options)
 
     def by_url(place: Place, account: Account, admission: Admission, options: Options) -> Response:

@@ -99,7 +99,7 @@ class Fetcher:
         target = self.read(url)
         for _ in range(REDIRECTS + 1):
             if not hosts(target.host):
-                raise UrlNotAllowed
+                raise UrlNotAllowed.because(f"a redirect leads to {target.host}, which is not among the hosts named")
             meter.restart()
             got = self._ask(target, headers, meter, grow)
             if isinstance(got, Fetched):

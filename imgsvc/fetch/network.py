@@ -59,15 +59,16 @@ class Guard(NetworkBackend):
                 stream.close()
                 raise UrlNotAllowed
             return Stream(stream, self._meter)
-        raise UrlNotAllowed
+        raise UrlNotAllowed.because(f"{host} has no address")
 
     def _judged(self, host: str) -> list[Address]:
         try:
             addresses = _literal(host) or list(dict.fromkeys(self._resolve(host, self._meter.left())))
         except TimeoutError:
             raise SourceSlow from None
-        if not all(self._admit(address) for address in addresses):
-            raise UrlNotAllowed
+        for address in addresses:
+            if not self._admit(address):
+                raise UrlNotAllowed.because(f"{host} is at {address}, neither public nor in IMGSVC_FETCH_NETWORKS")
         return addresses[:TRIES]
 
     def _share(self, tries: int) -> float:

@@ -58,7 +58,7 @@ def read(url: str, ports: Collection[int]) -> Target:
     scheme = found[1].lower()
     port = int(place[3]) if place[3] else PORTS[scheme]
     if port not in ports:
-        raise UrlNotAllowed
+        raise UrlNotAllowed.because(f"port {port} is not in IMGSVC_FETCH_PORTS")
     host = _v6(place[1]) if place[1] else _v4(_name(place[2]))
     return Target(scheme, host, port, _path(found[3] or "/", found[4] or ""))
 

@@ -47,7 +47,7 @@ def refused(answer, status, says=""):
         ("/im/acme/full", "GET", 400, "bad_parameter"),
         ("/im/acme/full/", "GET", 400, "bad_parameter"),
         ("/im/acme/foo/http://127.0.0.1/", "GET", 400, "bad_parameter"),
-        ("/im/acme/full/http://example.org/a.png", "GET", 403, "host_not_allowed"),
+        ("/im/acme/full/http://example.org/a.png", "GET", 403, "IM2ACCOUNT"),
         ("/im/open/full/", "POST", 400, "image_missing"),
         ("/im/acme/full/http://127.0.0.1/", "PUT", 405, "wrong_method"),
         ("/im/acme/full/http://127.0.0.1/", "DELETE", 405, "wrong_method"),
@@ -101,6 +101,23 @@ def test_a_url_that_leads_nowhere_or_inside_is_refused_with_one_sentence(resizer
     made = resizer(page(photo))
     assert refused(made.get(url=url, account="open"), 400, UrlNotAllowed.sentence)
     assert made.fetched == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "url", "detail"),
+    [
+        (page(b""), "http://127.0.0.1:81/a.png", "port 81 is not in IMGSVC_FETCH_PORTS"),
+        (page(b""), "http://10.0.0.1/a.png", "10.0.0.1 is at 10.0.0.1, neither public nor in IMGSVC_FETCH_NETWORKS"),
+        (page(b""), "http://no-such-host.invalid/", "no-such-host.invalid has no address"),
+        (moved("http://10.0.0.1/"), None, "a redirect leads to 10.0.0.1, which is not among the hosts named"),
+    ],
+)
+def test_the_log_alone_tells_why_a_url_was_not_fetched(resizer, said, url, detail):
+    made = resizer(said)
+    answer = made.get(url=url, account="open" if url else "acme")
+    assert refused(answer, 400, UrlNotAllowed.sentence)
+    assert (made.site.lines()[-1]["error"], made.site.lines()[-1]["detail"]) == ("url_not_allowed", detail)
+    assert detail not in answer.text
 
 
 @pytest.mark.parametrize(
