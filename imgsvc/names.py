@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 LONGEST = 100
 NAMELESS = "image"
@@ -23,6 +23,11 @@ def safe(uploaded: str, ending: str) -> str:
     stem = shown.rpartition(".")[0] if "." in shown else shown
     stem = _FORBIDDEN.sub("_", stem)[:LONGEST].strip(" .-") or NAMELESS
     return f"_{stem}.{ending}" if _RESERVED.fullmatch(stem) else f"{stem}.{ending}"
+
+
+def of_url(url: str, ending: str) -> str:
+    """A safe name for a picture made from what `url` holds: what its path ends in, `image` where that is nothing."""
+    return safe(unquote(urlsplit(url).path.rpartition("/")[2]), ending)
 
 
 def disposition(kind: str, name: str) -> str:

@@ -136,7 +136,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             keep = _keeping(in_full=_work(options) >= settings.deadline)
             remote = service.obtain(order, admission, seconds=seconds, keep=keep, gone=web.gone())
         web.note(known=remote.known, **facts(remote.result))
-        response = _written(remote.result, "")
+        response = _written(remote.result, names.of_url(order.url, remote.result.format))
         if remote.result.hurried:
             return _varied(_brief(response), options)
         response.headers["Age"] = str(max(0, int(service.clock() - remote.made_at)))
@@ -151,7 +151,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
         except TooSlow:
             return _returned(upload)
         web.note(**facts(result))
-        return _varied(_written(result, upload.filename), options)
+        return _varied(_written(result, names.safe(upload.filename, result.format)), options)
 
     def _work(options: Options) -> float:
         return min(options.seconds, settings.deadline)
@@ -192,9 +192,9 @@ def _brief(response: Response) -> Response:
     return response
 
 
-def _written(result: Result, uploaded: str) -> Response:
+def _written(result: Result, name: str) -> Response:
     response = Response(result.data, content_type=result.mime)
-    delivery.attach(response, names.safe(uploaded, result.format), kind="inline")
+    delivery.attach(response, name, kind="inline")
     if result.hurried:
         response.headers["Warning"] = LESS
     return response

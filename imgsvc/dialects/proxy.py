@@ -77,10 +77,10 @@ def _seconds_kept(_result: Result, _source: int | None) -> float:
     return KEPT
 
 
-def write(remote: Remote) -> Response:
-    """The picture, for browsers and caches to keep."""
+def write(remote: Remote, url: str) -> Response:
+    """The picture that `url` led to, for browsers and caches to keep."""
     response = Response(remote.result.data, content_type=remote.result.mime)
-    delivery.attach(response, names.safe("", remote.result.format), kind="inline")
+    delivery.attach(response, names.of_url(url, remote.result.format), kind="inline")
     return response
 
 
@@ -121,7 +121,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             seconds = settings.image_proxy_seconds
             remote = service.obtain(order, admission, seconds=seconds, keep=_seconds_kept, gone=web.gone())
         web.note(known=remote.known, **facts(remote.result))
-        return _kept(write(remote), order.tag(remote.expires_at))
+        return _kept(write(remote, order.url), order.tag(remote.expires_at))
 
     def _held(order: Order) -> str | None:
         tags = request.if_none_match.as_set(include_weak=True)

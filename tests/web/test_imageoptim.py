@@ -21,7 +21,7 @@ def test_a_picture_is_made_smaller_and_may_be_kept(resizer, png, opened):
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert "sandbox" in answer.headers["Content-Security-Policy"]
-    assert answer.headers["Content-Disposition"].startswith('inline; filename="image.')
+    assert answer.headers["Content-Disposition"].startswith('inline; filename="picture.')
     assert "Warning" not in answer.headers
 
 

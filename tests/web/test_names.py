@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.http import parse_options_header
 
-from imgsvc.names import disposition, safe
+from imgsvc.names import disposition, of_url, safe
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,24 @@ from imgsvc.names import disposition, safe
 )
 def test_a_name_is_no_path_and_shows_what_it_is(uploaded, name):
     assert safe(uploaded, "webp") == name
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://example.org/a/photo.jpg", "photo.webp"),
+        ("http://example.org/a/photo.jpg?v=2/x.png", "photo.webp"),
+        ("https://example.org:8443/%C3%BCber%20uns.png", "über uns.webp"),
+        ("http://example.org/a%2Fb.png", "b.webp"),
+        ("http://example.org/a%0D%0AX-Y%3A%20z.png", "aX-Y_ z.webp"),
+        ("http://example.org/%FF%.png", "\ufffd_.webp"),
+        ("http://example.org/album/", "image.webp"),
+        ("http://example.org", "image.webp"),
+        ("http://example.org/?photo.jpg", "image.webp"),
+    ],
+)
+def test_a_picture_by_url_is_named_by_what_its_path_ends_in(url, name):
+    assert of_url(url, "webp") == name
 
 
 @given(st.text())

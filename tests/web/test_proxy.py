@@ -18,7 +18,7 @@ def test_a_picture_needs_no_key_and_becomes_a_webp_to_keep(proxied, png, opened)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert "sandbox" in answer.headers["Content-Security-Policy"]
-    assert answer.headers["Content-Disposition"] == 'inline; filename="image.webp"'
+    assert answer.headers["Content-Disposition"] == 'inline; filename="picture.webp"'
     assert "Vary" not in answer.headers
 
 
