@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import socket
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -11,7 +12,7 @@ from gunicorn.app.base import BaseApplication
 from imgsvc.app import create_app
 from imgsvc.lobby import Worker
 from imgsvc.observe import Log
-from imgsvc.settings import Settings
+from imgsvc.settings import Settings, SettingsError
 
 GRACE = 5
 """Seconds beyond the deadline of a picture that a stopping worker waits for its answers."""
@@ -48,6 +49,16 @@ class Lines(logging.Handler):
         level = "error" if record.levelno > logging.ERROR else record.levelname.lower()
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
         self.log.write("server", level=level, pid=record.process, message=record.getMessage(), traceback=trace)
+
+
+def probe(settings: Settings) -> None:
+    """SettingsError where the address cannot be listened on; gunicorn would try for five seconds, in a dozen lines."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        place = f"{settings.host}, port {settings.port}"
+        raise SettingsError(f"IMGSVC_HOST, IMGSVC_PORT: cannot listen on {place}: {error.strerror}") from None
 
 
 def options(settings: Settings) -> dict[str, Any]:

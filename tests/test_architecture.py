@@ -44,7 +44,7 @@ KEEPERS = {
     "werkzeug": ("imgsvc.web", "imgsvc.upload", "imgsvc.delivery", "imgsvc.dialects", "imgsvc.app"),
     "gunicorn": ("imgsvc.front", "imgsvc.lobby", "imgsvc.worker"),
     "click": ("imgsvc.cli",),
-    "socket": ("imgsvc.fetch", "imgsvc.sandbox", "imgsvc.connection", "imgsvc.pace", "imgsvc.lobby"),
+    "socket": ("imgsvc.fetch", "imgsvc.sandbox", "imgsvc.connection", "imgsvc.pace", "imgsvc.lobby", "imgsvc.front"),
     **dict.fromkeys(("httpcore2", "idna"), ("imgsvc.fetch",)),
     "os.environ": ("imgsvc.settings",),
     **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3", "pysqlite3", "psycopg", "redis"), ("imgsvc.store",)),

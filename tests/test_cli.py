@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 from PIL import Image
 
 from imgsvc.cli import main
-from imgsvc.cli.serve import base_url, first_key, greeting
 from imgsvc.cli.text import size, table
 from imgsvc.engine.codecs import CODECS
 from imgsvc.engine.tools import inventory
@@ -234,52 +232,6 @@ def test_doctor_names_every_tool_and_format_and_the_changed_settings(imgsvc, mon
     missing = [tool for tool in inventory() if tool.version is None]
     assert done.status == (1 if missing or "corrupt" in words else 0)
     assert not instance.exists()
-
-
-def test_the_first_start_makes_a_key_and_the_second_does_not(instance, database):
-    settings = Settings(instance=instance, port=8123)
-    secret = first_key(settings)
-    assert secret
-    assert keys.find(database, secret).name == "default"
-    assert first_key(settings) is None
-    said = greeting(settings, secret)
-    assert f"      {secret}\n" in said
-    assert f'curl -H "X-API-Key: {secret}" -F "image=@photo.jpg"' in said
-    assert "http://127.0.0.1:8123/api/v1/optimize" in said
-    assert "opt_" not in greeting(settings, None)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("IMAGE_PROXY_HOSTS", "http://example.org"),
-        ("FETCH_PORTS", "http"),
-        ("FETCH_NETWORKS", "inside"),
-        ("REDIS_URL", "http://example.org"),
-        ("LOG_LEVEL", "loud"),
-    ],
-)
-def test_a_bad_setting_stops_the_start_before_anything_is_made(imgsvc, instance, monkeypatch, name, text):
-    monkeypatch.setenv(f"IMGSVC_{name}", text)
-    done = imgsvc("serve", "--port", 0)
-    assert (done.status, done.out) == (1, "")
-    assert done.err.startswith(f"imgsvc: IMGSVC_{name}: ")
-    assert not instance.exists()
-
-
-def test_a_revoked_key_is_not_replaced_by_a_new_first_one(instance, database):
-    database.upgrade()
-    key, _ = keys.issue(database, "only", now=time.time())
-    keys.revoke(database, key.id)
-    assert first_key(Settings(instance=instance)) is None
-
-
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [("127.0.0.1", "http://127.0.0.1:80"), ("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80")],
-)
-def test_the_address_shown_is_one_that_can_be_opened(host, url):
-    assert base_url(Settings(host=host, port=80)) == url
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ FIRST_KEY = "default"
 WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what is bound, and what to dial
 
 
-@click.command()
+@click.command(short_help="Serve the page and the APIs.")
 @click.option("--host", help="Address to listen on, instead of IMGSVC_HOST.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of IMGSVC_PORT.")
 def serve(host: str | None, port: int | None) -> None:
@@ -28,6 +28,7 @@ def serve(host: str | None, port: int | None) -> None:
     check(settings)
     host = settings.host if host is None else host
     settings = replace(settings, host=host, port=settings.port if port is None else port)
+    front.probe(settings)
     click.echo(greeting(settings, first_key(settings)))
     click.echo(f"  fences around the decoders: {'; '.join(f'{name} {state}' for name, state, _ in fences())}\n")
     front.run(settings)
