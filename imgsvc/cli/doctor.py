@@ -23,7 +23,7 @@ SECRETS = ("database_url", "redis_url", "secret")
 """Settings whose values are or may hold secrets."""
 
 
-@click.command()
+@click.command(short_help="Say what is here, and what a missing tool costs.")
 def doctor() -> None:
     """Say which codecs, tools and database are here, and which settings are not the defaults.
 

@@ -27,7 +27,7 @@ POINT = re.compile(f"{SHARE},{SHARE}")
 COLOUR = re.compile(r"#?([0-9a-fA-F]{6})")
 
 
-@click.command()
+@click.command(short_help="Optimise files without a server.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--quality", type=click.IntRange(1, 10), help="1 keeps every pixel, 10 (the default) is the smallest.")
 @click.option(

@@ -21,7 +21,7 @@ _URL = re.compile(r"(https?://[^/?#]*)?(/[^#]*)", re.IGNORECASE)
 _PATH_SAFE = "%/?:@!$&'()*+,;=~-._[]|"
 
 
-@click.command()
+@click.command(short_help="Print a URL with its signature.")
 @click.argument("url")
 @click.option("--expires", help="How long the URL holds: 90s, 15m, 12h, 30d; without it, for ever.")
 def sign(url: str, expires: str | None) -> None:
