@@ -23,6 +23,7 @@ DOWNLOAD = "/download.php"
 PARAMETERS = ("output_format", "ratio", "quality", "response")
 FORMATS = {"jpg": "jpg", "jpeg": "jpg", "png": "png", "webp": "webp", "gif": "gif", "avif": "avif", "auto": AUTO}
 QUALITIES = {str(quality): quality for quality in range(1, 11)}
+LESS = '199 imgsvc "time ran out: less optimized than it could be"'
 _RATIO = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 
 
@@ -99,6 +100,8 @@ def _measured(response: Response, result: Result) -> Response:
     response.headers["X-Savings-Percent"] = f"{saved(result):.1f}"
     if result.score is not None:
         response.headers["X-Quality-Score"] = f"{result.score:.1f}"
+    if result.hurried:
+        response.headers["Warning"] = LESS
     return response
 
 

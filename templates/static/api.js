@@ -17,7 +17,8 @@ export class ApiError extends Error {
 }
 
 // Posts the file. `fields` are form fields, `on.upload(percent)` and `on.work()` tell how far it is.
-// Resolves to {blob, type, before, after, saved, score, seconds}; score is null where none was measured.
+// Resolves to {blob, type, before, after, saved, score, seconds, late}; score is null where none was measured, late is
+// whether time ran out before the smallest file was found.
 export function optimize(file, fields, key, on, signal) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
@@ -56,6 +57,7 @@ function answer(call, seconds) {
     saved: Number(header("X-Savings-Percent")),
     score: score === null || score === "" ? null : Number(score),
     seconds,
+    late: header("Warning") !== null,
   };
 }
 

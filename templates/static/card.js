@@ -145,13 +145,14 @@ export class Card {
     this.#parts.save.hidden = false;
   }
 
-  #write({ before, after, saved, score, seconds, type }) {
+  #write({ before, after, saved, score, seconds, type, late }) {
     const parts = this.#parts;
     const grew = after > before;
-    const smaller = after < before;
+    const smaller = saved > 0;
+    const same = late ? "nothing smaller was found in time" : "already as small as it gets";
     parts.saved.textContent = percent(saved);
     parts.saved.parentElement.classList.toggle("none", !smaller);
-    parts["saved-word"].textContent = smaller ? "smaller" : grew ? "larger, in this format" : "already as small as it gets";
+    parts["saved-word"].textContent = smaller ? "smaller" : grew ? "larger, in this format" : same;
     parts.share.style.width = `${Math.min(100, Math.max(1, (100 * after) / before))}%`;
     parts["size-before"].textContent = size(before);
     parts["size-after"].textContent = size(after);
@@ -159,6 +160,7 @@ export class Card {
     parts.score.textContent = score === null ? "–" : score.toFixed(1);
     parts.score.append(note(score === null ? "not measured" : verdict(score)));
     parts.seconds.textContent = `${seconds.toFixed(1)} s`;
+    if (late) parts.seconds.append(note("time ran out"));
     parts.source.hidden = true;
     parts.numbers.hidden = false;
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageSequence
 
 from imgsvc.dialects.klema import saved
 from imgsvc.engine.result import Result
+from imgsvc.sandbox import Load
 
 MIMES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "gif": "image/gif", "avif": "image/avif"}
 PILLOW = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF", "bmp": "BMP", "tiff": "TIFF"}
@@ -258,3 +260,30 @@ def test_a_damaged_picture_is_the_senders_fault(site, picture, cut):
     answer = site.post(whole[: int(len(whole) * cut)])
     assert answer.status_code == 400
     assert answer.json["error"].startswith("image: ")
+
+
+@dataclass(frozen=True)
+class Hasty:
+    """Stands where the pool stands, and has no time."""
+
+    result: Result
+
+    def run(self, *_, **__):
+        return self.result
+
+    def start(self):
+        pass
+
+    def load(self):
+        return Load(helpers=1, running=0, waiting=0, restarts=0)
+
+
+@pytest.mark.parametrize("asked", [{}, {"response": "json"}])
+@pytest.mark.parametrize("hurried", [True, False])
+def test_an_answer_tells_that_time_ran_out(found, picture, asked, hurried):
+    data = picture("PNG")
+    best = Result(data, "png", "image/png", 48, 32, 1, 100.0, len(data), "png", 48, 32, hurried=hurried)
+    answer = found(pool=Hasty(best)).post(data, **asked)
+    assert answer.status_code == 200
+    assert answer.headers.get("Warning", "").startswith('199 imgsvc "time ran out') == hurried
+    assert ("Warning" in answer.headers["Access-Control-Expose-Headers"]) == hurried
