@@ -89,14 +89,15 @@ def _sample(picture: Picture) -> Picture:
 def worthwhile(field: Field, budget: Budget, attempt: Attempt, note: Callable[[Step], None]) -> list[Codec]:
     """The able formats that a sample of the picture shows to be near the smallest, in their order.
 
-    Without a sample much smaller than the picture, or the time to try one, all who are able. Those left out are noted.
+    Without a sample much smaller than the picture, all who are able; without the time to try one too, but first the
+    upload's own, which is sure to get somewhere. Those left out are noted.
     """
     fit = able(field)
     sample = _sample(field.picture)
     if len(fit) < 2 or sample is field.picture or not isinstance(field.goal, LooksLike | Lossless):
         return fit
     if not budget.allows(SECONDS_A_MEGAPIXEL * _pixels(field.picture) / 1e6):
-        return fit
+        return sorted(fit, key=lambda codec: codec is not field.own)
     sizes = _heats(field, fit, sample, budget, attempt)
     least = min(sizes.values(), default=0.0)
     most = least * (SLACK_DRAWN if is_graphic(field.picture.pixels) else SLACK)

@@ -11,7 +11,7 @@ from PIL import Image
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.codec import Animation, Picture
 from imgsvc.engine.codecs import BY_NAME, CODECS
-from imgsvc.engine.formats import Field, able
+from imgsvc.engine.formats import Field, able, worthwhile
 from imgsvc.engine.pipeline import optimize
 from imgsvc.engine.recipe import AUTO, Goal, LooksLike, Lossless, Recipe, Resize
 from imgsvc.engine.result import Result
@@ -89,6 +89,15 @@ def test_a_sample_of_a_large_picture_finds_the_smallest_as_well(paint):
     assert result.score is not None
     assert result.score >= 70.0
     assert [step.name for step in result.steps if "on a sample" in step.note]
+
+
+def test_without_time_for_samples_the_uploads_own_format_comes_first():
+    picture = moving(*pictures.frames(14, 240, 160))
+    field = Field(picture, LooksLike(70.0), RASTER, BY_NAME["gif"], 10_000)
+    notes, heats = [], []
+    found = worthwhile(field, Budget(0.01), lambda *heat: heats.append(heat), notes.append)
+    assert [codec.name for codec in found] == ["gif", "png", "webp", "avif"]
+    assert (notes, heats) == ([], [])
 
 
 def test_a_long_animation_is_sampled_by_its_first_frames():
