@@ -6,17 +6,23 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from imgsvc import __version__
 from imgsvc.engine.recipe import Recipe
 from imgsvc.engine.result import Result
 
-Hosts = Callable[[str], bool]
 Keep = Callable[[Result, int | None], float]
 """Makes of a result and of the seconds that its source may be kept, None for unsaid, those that the result is kept."""
 LONGEST = 365 * 86400.0
 """Seconds that any result may be kept."""
 _END = re.compile(r"[0-9a-f]{1,16}")
+
+
+class Hosts(Protocol):
+    """Which hosts may be asked, their names as text included: equal sets have equal texts, without blanks."""
+
+    def __call__(self, host: str, /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Order:
     url: str
     recipe: Recipe
     api: str
-    hosts: Hosts = field(compare=False)
+    hosts: Hosts
     via: str = field(default="", compare=False)
     work: float | None = None
 
@@ -39,7 +45,8 @@ class Order:
         """Equal orders of one version have equal keys."""
         # What was made in less time may be less than another was promised.
         time = "" if self.work is None else f"{self.work:g} "
-        return f"{__version__} {self.api} {self.recipe.key} {time}{self.url}"
+        # A redirect may lead to a host that is open to one who asks, and not to another.
+        return f"{__version__} {self.api} {self.hosts} {self.recipe.key} {time}{self.url}"
 
     def tag(self, expires_at: float) -> str:
         """The entity tag of a result that may be kept until `expires_at`, in seconds since 1970."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -38,19 +37,35 @@ class Rules:
         return any(address in network for network in self.networks) and (inside is None or self.admit(inside))
 
 
-def hosts(text: str, setting: str) -> Callable[[str], bool]:
-    """Tells of a host, as `Target` spells it, whether it is among the names in `text`; no names: any host is.
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Hosts by name; no names: any host. Equal sets have equal texts."""
 
-    `example.org` is that host alone, `*.example.org` all below it. SettingsError, naming the setting, for no name.
+    exact: frozenset[str] = frozenset()
+    below: frozenset[str] = frozenset()
+
+    def __call__(self, host: str) -> bool:
+        """Whether a host, as `Target` spells it, is among them."""
+        named = self.exact or self.below
+        return not named or host in self.exact or host.endswith(tuple("." + name for name in self.below))
+
+    def __str__(self) -> str:
+        return ",".join(sorted(self.exact | {BELOW + name for name in self.below})) or "*"
+
+
+def hosts(text: str, setting: str) -> Hosts:
+    """The hosts whose names stand in `text`. SettingsError, naming the setting, for what is no name.
+
+    `example.org` is that host alone, `*.example.org` all below it.
     """
     words = _words(text)
     try:
-        exact = {_host(word) for word in words if not word.startswith(BELOW)}
-        below = tuple("." + _host(word.removeprefix(BELOW)) for word in words if word.startswith(BELOW))
+        exact = frozenset(_host(word) for word in words if not word.startswith(BELOW))
+        below = frozenset(_host(word.removeprefix(BELOW)) for word in words if word.startswith(BELOW))
     except UrlNotAllowed:
         wanted = "names such as example.org,*.example.net"
         raise SettingsError(f"{setting}: got {echo(text)}, expected {wanted}") from None
-    return lambda host: not words or host in exact or host.endswith(below)
+    return Hosts(exact, below)
 
 
 def _host(word: str) -> str:

@@ -12,7 +12,7 @@ from werkzeug.datastructures import Accept, MultiDict
 from imgsvc.dialects import proxy
 from imgsvc.engine.recipe import parse
 from imgsvc.errors import BadParameter, UrlNotAllowed
-from imgsvc.fetch import Fetcher, Rules
+from imgsvc.fetch import Fetcher, Hosts, Rules
 from imgsvc.fetch.freshness import LONGEST as LONGEST_LIFE
 from imgsvc.fetch.freshness import lifetime
 from imgsvc.remote import LONGEST, Order
@@ -51,13 +51,13 @@ def test_two_orders_share_a_key_only_where_they_are_one(one, other, first, secon
         quality, width, form = recipe
         query = MultiDict({"q": str(quality), "w": str(width), "format": form})
         target = FETCHER.read("http://example.org/" + quote(path, safe=" %/?&=;"))
-        return Order(target.url, proxy.read(query, Accept()), "proxy", lambda host: True)
+        return Order(target.url, proxy.read(query, Accept()), "proxy", Hosts())
 
     with suppress(UrlNotAllowed):
         a, b = order(one, first), order(other, second)
         assert (a.key == b.key) == (a == b)
-        version, api, recipe, url = a.key.split(" ")
-        assert (api, recipe, url) == ("proxy", a.recipe.key, a.url)
+        version, api, among, recipe, url = a.key.split(" ")
+        assert (api, among, recipe, url) == ("proxy", "*", a.recipe.key, a.url)
         assert version
 
 
@@ -74,7 +74,7 @@ def test_our_own_name_is_seen_among_any_hops(before, after):
     assert FETCHER.is_own(",".join([*before, OWN, *after]))
 
 
-ORDER = Order("http://example.org/", proxy.read(MultiDict(), Accept()), "proxy", lambda host: True)
+ORDER = Order("http://example.org/", proxy.read(MultiDict(), Accept()), "proxy", Hosts())
 TAG, _, END = ORDER.tag(2e9).partition("-")
 NOW = 2e9 - 1000
 ENDS = st.one_of(

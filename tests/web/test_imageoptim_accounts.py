@@ -149,3 +149,5 @@ def test_a_redirect_is_followed_to_its_hosts_alone(resizer, photo):
     url = made.url.replace("127.0.0.1", "localhost")
     assert made.get(url=url, account="narrow").status_code == HTTPStatus.BAD_REQUEST
     assert made.get(url=url, account="wide").status_code == 200
+    # Nor is it served what was fetched from there for another.
+    assert made.get(url=url, account="narrow").status_code == HTTPStatus.BAD_REQUEST
