@@ -11,6 +11,7 @@ from typing import Protocol
 from imgsvc import __version__
 from imgsvc.engine.recipe import Recipe
 from imgsvc.engine.result import Result
+from imgsvc.hops import NOWHERE, Hops
 
 Keep = Callable[[Result, int | None], float]
 """Makes of a result and of the seconds that its source may be kept, None for unsaid, those that the result is kept."""
@@ -29,7 +30,7 @@ class Hosts(Protocol):
 class Order:
     """A URL in its plainest spelling and what to make of its picture, for an API with lifetimes of its own.
 
-    `hosts` says which hosts may be asked, and `via` is that header of the request. `work` are the seconds that making
+    `hosts` says which hosts may be asked, and `hops` are those of the request. `work` are the seconds that making
     it may take, fetching aside, where that is the client's to say.
     """
 
@@ -37,7 +38,7 @@ class Order:
     recipe: Recipe
     api: str
     hosts: Hosts
-    via: str = field(default="", compare=False)
+    hops: Hops = field(default=NOWHERE, compare=False)
     work: float | None = None
 
     @property

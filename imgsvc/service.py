@@ -27,6 +27,7 @@ from imgsvc.errors import (
 )
 from imgsvc.fetch import Fetcher
 from imgsvc.gate import Admission
+from imgsvc.hops import NOWHERE, Hops
 from imgsvc.remote import Hosts, Keep, Order, Remote
 from imgsvc.room import Room, Share
 from imgsvc.sandbox import Load, Pool
@@ -87,19 +88,19 @@ class Service:
         return self.pool.run(data, recipe, seconds=work, limits=self._limits(admission), gone=gone)
 
     def order(
-        self, url: str, recipe: Recipe, *, api: str, hosts: Hosts, via: str = "", work: float | None = None
+        self, url: str, recipe: Recipe, *, api: str, hosts: Hosts, hops: Hops = NOWHERE, work: float | None = None
     ) -> Order:
         """The order of what a URL holds, which `find` and `obtain` take; `work` as in `Order`.
 
         HostNotAllowed for a host that `hosts` does not name, UrlNotAllowed for a URL that may not be asked, and for a
-        request that this installation sent itself, as its Via header tells.
+        request that this installation sent itself, as its hops tell.
         """
         target = self.fetcher.read(url)
-        if self.fetcher.is_own(via):
+        if self.fetcher.is_own(hops):
             raise UrlNotAllowed
         if not hosts(target.host):
             raise HostNotAllowed
-        return Order(target.url, recipe, api, hosts, via, work)
+        return Order(target.url, recipe, api, hosts, hops, work)
 
     def find(self, order: Order) -> Remote | None:
         """What was made of an order before, if that may still be used."""
@@ -145,7 +146,7 @@ class Service:
                 order.url,
                 seconds=min(self.settings.fetch_seconds, end - time.monotonic()),
                 max_bytes=admission.max_bytes,
-                via=order.via,
+                hops=order.hops,
                 grow=share.grow,
                 gone=gone,
                 hosts=order.hosts,

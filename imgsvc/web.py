@@ -29,6 +29,7 @@ from imgsvc.errors import (
     WrongMethod,
 )
 from imgsvc.gate import Admission, Gate
+from imgsvc.hops import Hops
 from imgsvc.observe import Log, request_id
 from imgsvc.pace import Pace
 from imgsvc.room import Share
@@ -103,6 +104,11 @@ def read_upload(service: Service, admission: Admission, parameters: Sequence[str
 def gone() -> Callable[[], bool]:
     """Tells whether the client of this request has left."""
     return departure(_connection())
+
+
+def hops() -> Hops:
+    """The servers that this request came through."""
+    return Hops(request.headers.get("Via", ""), request.headers.get("CDN-Loop", ""))
 
 
 def note(**facts: Any) -> None:

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 STOREYS = (
-    ("imgsvc.errors", "imgsvc.names", "imgsvc.connection"),
+    ("imgsvc.errors", "imgsvc.names", "imgsvc.connection", "imgsvc.hops"),
     ("imgsvc.settings", "imgsvc.signature"),
     ("imgsvc.observe", "imgsvc.engine", "imgsvc.upload", "imgsvc.pace", "imgsvc.room"),
     ("imgsvc.ladder", "imgsvc.remote", "imgsvc.sandbox", "imgsvc.store", "imgsvc.fetch"),

@@ -118,7 +118,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             imageoptim_options.recipe(options, request.accept_mimetypes),
             api="imageoptim",
             hosts=hosts(account.hosts, "hosts"),
-            via=request.headers.get("Via", ""),
+            hops=web.hops(),
             work=_work(options),
         )
         if held := _held(order):

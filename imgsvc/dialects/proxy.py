@@ -111,8 +111,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
         if not request.args.get("url"):
             raise MissingImage("Missing image URL")
         recipe = read(request.args, request.accept_mimetypes)
-        via = request.headers.get("Via", "")
-        order = service.order(request.args["url"], recipe, api="proxy", hosts=allowed, via=via)
+        order = service.order(request.args["url"], recipe, api="proxy", hosts=allowed, hops=web.hops())
         if tag := _held(order):
             return _kept(Response(status=304), tag)
         remote = service.find(order)

@@ -26,16 +26,15 @@ from imgsvc.fetch.network import Guard, Resolve
 from imgsvc.fetch.resolver import Resolver
 from imgsvc.fetch.rules import Rules
 from imgsvc.fetch.target import Target, follow, read
+from imgsvc.hops import NOWHERE, Hops
 
 REDIRECTS = 3
 OK = 200
 MOVED = (301, 302, 303, 307, 308)
 MISSING = (404, 410)
 DENIED = (401, 402, 403, 407, 451)
-LONGEST_VIA = 1000
 
 _MIME = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
-_VIA = re.compile(r"[\x20-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,9 @@ class Fetcher:
         self._resolve = resolve or Resolver()
         self._trust = trust or default_ssl_context()
 
-    def is_own(self, via: str) -> bool:
-        """Whether a request with this Via header was sent by this installation, so that answering would be a loop."""
-        return any(self._name in hop.split() for hop in via.split(","))
+    def is_own(self, hops: Hops) -> bool:
+        """Whether a request that came through these was sent by this installation: answering would be a loop."""
+        return hops.include(self._name)
 
     def read(self, url: str) -> Target:
         """The URL in its plainest spelling, which names its host; UrlNotAllowed for what `get` refuses by its looks."""
@@ -82,20 +81,20 @@ class Fetcher:
         *,
         seconds: float,
         max_bytes: int,
-        via: str = "",
+        hops: Hops = NOWHERE,
         grow: Callable[[int], None] = lambda size: None,  # noqa: ARG005
         gone: Callable[[], bool] = lambda: False,
         hosts: Callable[[str], bool] = lambda host: True,  # noqa: ARG005
     ) -> Fetched:
         """The picture at an http or https URL, within `seconds` over all; `grow` is told the size of each piece.
 
-        `via` is that header of the request that asks for the picture. `hosts` says of the first host, and of each that
+        `hops` are those of the request that asks for the picture. `hosts` says of the first host, and of each that
         a redirect leads to, whether it may be asked. UrlNotAllowed for whatever is not public and not allowed, always
         with the same words; SourceMissing, SourceDenied, SourceSlow, TooManyBytes, and SourceFailed for any other fault
         of the server; ClientGone soon after `gone` says that nobody waits for it any more.
         """
         meter = Meter(seconds, max_bytes, gone)
-        headers = self._headers(via)
+        headers = self._headers(hops)
         target = self.read(url)
         for _ in range(REDIRECTS + 1):
             if not hosts(target.host):
@@ -107,15 +106,14 @@ class Fetcher:
             target = got
         raise SourceFailed("url: the picture's server redirects too often, expected at most three times.")
 
-    def _headers(self, via: str) -> list[tuple[str, str]]:
-        if self.is_own(via):
+    def _headers(self, hops: Hops) -> list[tuple[str, str]]:
+        if self.is_own(hops):
             raise UrlNotAllowed
-        passed = via if len(via) <= LONGEST_VIA and _VIA.fullmatch(via) else ""
         return [
             ("User-Agent", f"imgsvc/{__version__}"),
             ("Accept", "image/*,*/*;q=0.5"),
             ("Accept-Encoding", "identity"),
-            ("Via", f"{passed}, 1.1 {self._name}" if passed.strip() else f"1.1 {self._name}"),
+            *hops.onward(self._name),
             ("Connection", "close"),
         ]
 

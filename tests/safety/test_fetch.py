@@ -11,6 +11,7 @@ from imgsvc_origins import MOST, PICTURE, fetcher, get, moved, page
 
 from imgsvc.errors import Busy, ClientGone, SourceDenied, SourceFailed, SourceMissing, SourceSlow, UrlNotAllowed
 from imgsvc.fetch import Fetched, Fetcher, Rules
+from imgsvc.hops import Hops
 
 
 def test_a_picture_comes_with_what_is_told_of_it(serve):
@@ -22,12 +23,12 @@ def test_the_server_learns_nothing_but_what_is_asked(serve):
     origin = serve(page())
     get(origin, "/a.png?b")
     line, *headers, _, _ = origin.heads[0].split("\r\n")
-    told = dict(header.split(": ", 1) for header in headers)
+    named = dict(header.split(": ", 1) for header in headers)
     assert line == "GET /a.png?b HTTP/1.1"
-    assert told.keys() == {"Host", "User-Agent", "Accept", "Accept-Encoding", "Via", "Connection"}
-    assert told["Host"] == f"origin.test:{origin.port}"
-    assert told["Accept-Encoding"] == "identity"
-    assert told["Via"] == "1.1 imgsvc-here"
+    assert named.keys() == {"Host", "User-Agent", "Accept", "Accept-Encoding", "Via", "CDN-Loop", "Connection"}
+    assert named["Host"] == f"origin.test:{origin.port}"
+    assert named["Accept-Encoding"] == "identity"
+    assert named["Via"] == "1.1 imgsvc-here"
 
 
 @pytest.mark.parametrize(
@@ -126,23 +127,31 @@ def test_proxies_of_the_environment_are_not_asked(serve, monkeypatch):
     assert proxy.heads == []
 
 
+def told(origin):
+    """The hops that the origin was told last."""
+    headers = dict(line.split(": ", 1) for line in origin.heads[-1].split("\r\n")[1:] if line)
+    return Hops(headers["Via"], headers["CDN-Loop"])
+
+
 def test_our_own_requests_are_recognised(serve):
     origin = serve(page())
-    get(origin, via="1.0 fred, 1.1 imgsvc-there (x)")
-    via = next(line[5:] for line in origin.heads[0].split("\r\n") if line.startswith("Via: "))
-    assert via == "1.0 fred, 1.1 imgsvc-there (x), 1.1 imgsvc-here"
-    assert fetcher(origin).is_own(via)
-    assert not any(map(fetcher(origin).is_own, ("", "1.1 imgsvc-there", "1.1 imgsvc-hereabouts", "imgsvc")))
-    with pytest.raises(UrlNotAllowed):
-        get(origin, via=via)
+    get(origin, hops=Hops("1.0 fred, 1.1 imgsvc-there (x)", "cdn.test; a=b"))
+    hops = told(origin)
+    assert hops == Hops("1.0 fred, 1.1 imgsvc-there (x), 1.1 imgsvc-here", "cdn.test; a=b, imgsvc-here")
+    for own in (hops, Hops(via=hops.via), Hops(cdn_loop=hops.cdn_loop), Hops("1.1 front", "imgsvc-here;v=1,cdn.test")):
+        assert fetcher(origin).is_own(own)
+        with pytest.raises(UrlNotAllowed):
+            get(origin, hops=own)
+    for text in ("", "1.1 imgsvc-there", "1.1 imgsvc-hereabouts", "imgsvc"):
+        assert not fetcher(origin).is_own(Hops(text, text))
     assert len(origin.heads) == 1
 
 
-@pytest.mark.parametrize("via", ["a\r\nX: y", "ü", "x" * 1001, "\0", "  "])
-def test_what_is_no_list_of_hops_is_not_passed_on(serve, via):
+@pytest.mark.parametrize("text", ["a\r\nX: y", "ü", "x" * 1001, "\0", "  "])
+def test_what_is_no_list_of_hops_is_not_passed_on(serve, text):
     origin = serve(page())
-    get(origin, via=via)
-    assert "Via: 1.1 imgsvc-here\r\n" in origin.heads[0]
+    get(origin, hops=Hops(text, text))
+    assert told(origin) == Hops("1.1 imgsvc-here", "imgsvc-here")
 
 
 def test_every_piece_is_counted_and_may_be_refused(serve):
