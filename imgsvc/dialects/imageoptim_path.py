@@ -58,11 +58,10 @@ def arrive(settings: Settings) -> Callable[[dict[str, Any]], None]:
 
     SettingsError where these cannot be read.
     """
-    names = settings.imageoptim_hosts
-    ours = hosts(names, "IMGSVC_IMAGEOPTIM_HOSTS")
+    ours = hosts(settings.imageoptim_hosts, "IMGSVC_IMAGEOPTIM_HOSTS")
 
     def read(environ: dict[str, Any]) -> None:
-        root = bool(names.strip()) and ours(_host(environ))
+        root = bool(ours) and ours(_host(environ))
         path, query = _target(environ)
         parts = path.split("/", 3 if root else 4)[1:]
         if not root and unquote(parts.pop(0) if parts else "") != PREFIX[1:]:

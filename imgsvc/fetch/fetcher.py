@@ -73,7 +73,12 @@ class Fetcher:
 
     def read(self, url: str) -> Target:
         """The URL in its plainest spelling, which names its host; UrlNotAllowed for what `get` refuses by its looks."""
-        return read(url, self._rules.ports)
+        return self._foreign(read(url, self._rules.ports))
+
+    def _foreign(self, target: Target) -> Target:
+        if self._rules.own and self._rules.own(target.host):
+            raise UrlNotAllowed.because(f"{target.host} is in IMGSVC_IMAGEOPTIM_HOSTS, our own")
+        return target
 
     def get(
         self,
@@ -103,7 +108,7 @@ class Fetcher:
             got = self._ask(target, headers, meter, grow)
             if isinstance(got, Fetched):
                 return got
-            target = got
+            target = self._foreign(got)
         raise SourceFailed("url: the picture's server redirects too often, expected at most three times.")
 
     def _headers(self, hops: Hops) -> list[tuple[str, str]]:

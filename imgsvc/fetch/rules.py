@@ -16,16 +16,38 @@ BELOW = "*."
 
 
 @dataclass(frozen=True, slots=True)
+class Hosts:
+    """Hosts by name; no names: any host. Equal sets have equal texts."""
+
+    exact: frozenset[str] = frozenset()
+    below: frozenset[str] = frozenset()
+
+    def __call__(self, host: str) -> bool:
+        """Whether a host, as `Target` spells it, is among them."""
+        return not self or host in self.exact or host.endswith(tuple("." + name for name in self.below))
+
+    def __bool__(self) -> bool:
+        """Whether any is named."""
+        return bool(self.exact or self.below)
+
+    def __str__(self) -> str:
+        return ",".join(sorted(self.exact | {BELOW + name for name in self.below})) or "*"
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """Which addresses and ports may be asked for pictures."""
+    """Which addresses and ports may be asked for pictures, and which hosts would only ask back."""
 
     networks: tuple[Network, ...] = ()
     ports: frozenset[int] = frozenset({80, 443})
+    own: Hosts = Hosts()
+    """Names under which nothing but this installation answers."""
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
         """The rules that the settings describe; SettingsError where they cannot be read."""
-        return cls(_networks(settings.fetch_networks), _ports(settings.fetch_ports))
+        own = hosts(settings.imageoptim_hosts, "IMGSVC_IMAGEOPTIM_HOSTS")
+        return cls(_networks(settings.fetch_networks), _ports(settings.fetch_ports), own)
 
     def admit(self, address: Address) -> bool:
         """Whether a connection to this address is allowed."""
@@ -35,22 +57,6 @@ class Rules:
             return True
         inside = translated(address)
         return any(address in network for network in self.networks) and (inside is None or self.admit(inside))
-
-
-@dataclass(frozen=True, slots=True)
-class Hosts:
-    """Hosts by name; no names: any host. Equal sets have equal texts."""
-
-    exact: frozenset[str] = frozenset()
-    below: frozenset[str] = frozenset()
-
-    def __call__(self, host: str) -> bool:
-        """Whether a host, as `Target` spells it, is among them."""
-        named = self.exact or self.below
-        return not named or host in self.exact or host.endswith(tuple("." + name for name in self.below))
-
-    def __str__(self) -> str:
-        return ",".join(sorted(self.exact | {BELOW + name for name in self.below})) or "*"
 
 
 def hosts(text: str, setting: str) -> Hosts:

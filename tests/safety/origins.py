@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 
 import trustme
 
-from imgsvc.fetch import Fetched, Fetcher, Rules
+from imgsvc.fetch import Fetched, Fetcher, Hosts, Rules
 
 MOST = 100_000
 PICTURE = bytes(range(256)) * 8
@@ -85,9 +85,14 @@ def listening() -> Iterator[Callable[..., Origin]]:
         origin.listener.close()
 
 
-def fetcher(*origins: Origin, found: tuple[str, ...] = ("127.0.0.1",), trust: trustme.CA | None = None) -> Fetcher:
+def fetcher(
+    *origins: Origin,
+    found: tuple[str, ...] = ("127.0.0.1",),
+    trust: trustme.CA | None = None,
+    own: Hosts = Hosts(),  # noqa: B008
+) -> Fetcher:
     """A fetcher that is allowed to visit this machine; every name is at the addresses `found`."""
-    rules = Rules((ip_network("127.0.0.0/8"),), frozenset(origin.port for origin in origins))
+    rules = Rules((ip_network("127.0.0.0/8"),), frozenset(origin.port for origin in origins), own)
     context = ssl.create_default_context()
     if trust:
         trust.configure_trust(context)

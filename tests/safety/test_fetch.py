@@ -12,6 +12,7 @@ from imgsvc_origins import MOST, PICTURE, fetcher, get, moved, page
 from imgsvc.errors import Busy, ClientGone, SourceDenied, SourceFailed, SourceMissing, SourceSlow, UrlNotAllowed
 from imgsvc.fetch import Fetched, Fetcher, Rules
 from imgsvc.hops import Hops
+from imgsvc.settings import Settings
 
 
 def test_a_picture_comes_with_what_is_told_of_it(serve):
@@ -145,6 +146,21 @@ def test_our_own_requests_are_recognised(serve):
     for text in ("", "1.1 imgsvc-there", "1.1 imgsvc-hereabouts", "imgsvc"):
         assert not fetcher(origin).is_own(Hops(text, text))
     assert len(origin.heads) == 1
+
+
+def test_our_own_hosts_are_not_asked(serve):
+    origin = serve(
+        lambda connection, path: connection.sendall(moved("http://a.img.test/") if path == "/on" else page())
+    )
+    rules = Rules.of(Settings(imageoptim_hosts="img.test,*.img.test"))
+    made = fetcher(origin, own=rules.own)
+    assert made.get(origin.url, seconds=60, max_bytes=MOST).data == PICTURE
+    for url in (f"http://img.test:{origin.port}/", f"http://a.IMG.test.:{origin.port}/", f"{origin.url}/on"):
+        with pytest.raises(UrlNotAllowed):
+            made.get(url, seconds=60, max_bytes=MOST)
+    with pytest.raises(UrlNotAllowed):
+        made.read(f"http://img.test:{origin.port}/")
+    assert len(origin.heads) == 2
 
 
 @pytest.mark.parametrize("text", ["a\r\nX: y", "ü", "x" * 1001, "\0", "  "])

@@ -110,6 +110,12 @@ def test_other_hosts_have_it_under_its_prefix_alone(host):
     assert PLACE not in arrived(PLAIN, environ("/acme/full/http://x.test/a", HTTP_HOST=host))
 
 
+@pytest.mark.parametrize("nobody", ["", " ", ",", " , "])
+def test_where_no_host_is_named_it_is_at_the_root_of_none(nobody):
+    read = arrive(Settings(instance=Path("nowhere"), imageoptim_hosts=nobody))
+    assert PLACE not in arrived(read, environ("/acme/full/http://x.test/a", HTTP_HOST="a"))
+
+
 def test_hosts_that_cannot_be_read_stop_the_start():
     with pytest.raises(SettingsError, match="IMGSVC_IMAGEOPTIM_HOSTS"):
         arrive(Settings(imageoptim_hosts="http://img.test"))
