@@ -52,6 +52,9 @@ def test_an_account_is_added_listed_changed_and_removed(imgsvc):
     changed = listed(imgsvc)["acme"]
     assert (changed["hosts"], changed["signed"], changed["uploads"]) == (["*.cdn.test", "new.test"], True, True)
     assert changed["presets"] == {"hero": "1200x600,crop=auto,2x", "thumb": "50"}
+    imgsvc("accounts change acme --host b.test,New.test")
+    assert listed(imgsvc)["acme"]["hosts"] == ["*.cdn.test", "new.test", "b.test"]
+    imgsvc("accounts change acme --drop-host b.test")
     imgsvc("accounts change acme --no-signed --no-uploads --drop-preset hero")
     assert listed(imgsvc)["acme"] == changed | {"signed": False, "uploads": False, "presets": {"thumb": "50"}}
     imgsvc("accounts remove acme")
@@ -63,6 +66,7 @@ def test_an_account_is_added_listed_changed_and_removed(imgsvc):
     [
         ("add other", "account: got neither hosts nor signatures"),
         ("add other --uploads", "account: got neither hosts nor signatures"),
+        ("add other --host ,", "account: got neither hosts nor signatures"),
         ("add other --any-host --host a.test", "account: got hosts and --any-host"),
         ("add a/b --signed", "NAME: got 'a/b'"),
         ("add acme --signed", "NAME: got 'acme'"),

@@ -101,7 +101,7 @@ def change(
         account = known(database, name)
         changed = replace(
             account,
-            hosts=_hosts(dict.fromkeys([*_left(account.hosts.split(","), drop_host, "--drop-host"), *named])),
+            hosts=_hosts([*_left(account.hosts.split(","), drop_host, "--drop-host"), *named]),
             presets={key: account.presets[key] for key in _left(account.presets, drop_preset, "--drop-preset")}
             | _presets(preset),
             any_host=account.any_host if any_host is None else any_host,
@@ -176,9 +176,9 @@ def shown(value: object) -> str:
 
 
 def _hosts(names: Iterable[str]) -> str:
-    text = ",".join(name.lower() for name in names if name)
-    hosts(text, "--host")
-    return text
+    words = ",".join(names).lower().replace(",", " ").split()
+    hosts(" ".join(words), "--host")
+    return ",".join(dict.fromkeys(words))
 
 
 def _presets(texts: Iterable[str]) -> dict[str, str]:

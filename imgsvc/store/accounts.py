@@ -45,12 +45,13 @@ def check(account: Account) -> Account:
     """The account; BadParameter where it would let anybody fetch anything without having been told to."""
     if not _NAME.fullmatch(account.name):
         raise BadParameter.of("NAME", account.name, "1 to 64 of A-Z a-z 0-9 _ -")
-    if not (account.hosts or account.signed or account.any_host):
+    named = account.hosts.replace(",", " ").strip()
+    if not (named or account.signed or account.any_host):
         raise BadParameter(
             "account: got neither hosts nor signatures, which lets anybody have any picture of the internet made; "
             "expected --host, --signed, or --any-host to mean it."
         )
-    if account.hosts and account.any_host:
+    if named and account.any_host:
         raise BadParameter("account: got hosts and --any-host, expected one of both.")
     return account
 

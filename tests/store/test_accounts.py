@@ -44,7 +44,15 @@ def test_a_name_is_taken_once(db):
     assert accounts.find(db, "acme") == ACME
 
 
-@pytest.mark.parametrize("bad", [Account("a"), Account("a", uploads=True), Account("a", hosts="b.test", any_host=True)])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Account("a"),
+        Account("a", uploads=True),
+        Account("a", hosts=" , "),
+        Account("a", hosts="b.test", any_host=True),
+    ],
+)
 def test_what_is_open_to_all_has_to_be_meant(db, bad):
     with pytest.raises(BadParameter, match="account: got "):
         accounts.add(db, bad)
