@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 from base64 import urlsafe_b64encode
 
@@ -42,11 +43,15 @@ def verify(key: str, account: str, options: str, source: str, now: float) -> str
     unsigned, signature = split(options)
     if not hmac.compare_digest(signature.encode(), _mac(key, account, unsigned, source).encode()):
         raise BadSignature
-    words = unsigned.split(",")
-    ends = [int(found[1]) for found in map(_EXPIRES.fullmatch, words) if found]
-    if any(end <= now for end in ends):
+    if end(unsigned) <= now:
         raise BadSignature("expires: the time of this URL is over.")
-    return ",".join(word for word in words if not _EXPIRES.fullmatch(word))
+    return ",".join(word for word in unsigned.split(",") if not _EXPIRES.fullmatch(word))
+
+
+def end(options: str) -> float:
+    """Until when options may be used, in seconds since 1970; infinity where they do not say."""
+    found = map(_EXPIRES.fullmatch, split(options)[0].split(","))
+    return min((float(one[1]) for one in found if one), default=math.inf)
 
 
 def _mac(key: str, account: str, options: str, source: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -51,6 +53,18 @@ SIGNATURES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as its path tells it, after it was let in."""
+
+    place: Place
+    account: Account
+    admission: Admission
+    options: Options
+    until: float
+    """Until when its signature holds, in seconds since 1970: no cache may answer by it any longer."""
+
+
 def failure(error: ImgsvcError) -> tuple[dict[str, Any], int]:
     """Clients know 400 for options and pictures, 403 for accounts and sources that refuse, 404, and 500 and above."""
     status = error.status
@@ -80,78 +94,81 @@ def routes(service: Service, gate: Gate) -> Blueprint:
     server = secret.load(settings)
     blueprint = Blueprint("imageoptim", __name__)
 
-    def entered() -> tuple[Place, Account, Admission, Options, bool]:
+    def entered(*, upload: bool = False) -> Asked:
         place = request.environ.get(PLACE)
         if place is None:
             raise NotFound
         account, admission = gate.admit_account(place.name)
         web.note(account=account.name)
-        options, signed = place.options, bool(signature.split(place.options)[1])
-        if account.signed or signed:
+        options, until = place.options, math.inf
+        signed = bool(signature.split(options)[1])
+        if signed or (account.signed and not (upload and account.uploads)):
             key = signature.key(server, account.name, account.salt)
             options = signature.verify(key, place.account, options, place.source, service.clock())
-        read = imageoptim_options.read(unquote(options), account.presets)
-        return place, account, admission, read, signed
+            until = signature.end(place.options)
+        # What is signed for a picture by URL stands in pages, and is no leave to upload.
+        if upload and not account.uploads and (place.source or not signed):
+            raise BadSignature("file: this account takes uploads only with a signature made for them.")
+        return Asked(place, account, admission, imageoptim_options.read(unquote(options), account.presets), until)
 
     @blueprint.get(PREFIX)
     @blueprint.get(f"{PREFIX}/<path:_rest>")
     def fetch(_rest: str = "") -> Response:
-        place, account, admission, options, _ = entered()
-        return by_url(place, account, admission, options)
+        return by_url(entered())
 
     @blueprint.post(PREFIX)
     @blueprint.post(f"{PREFIX}/<path:_rest>")
     def give(_rest: str = "") -> Response:
-        place, account, admission, options, signed = entered()
-        if request.mimetype != "multipart/form-data" and place.source:
-            return by_url(place, account, admission, options)
-        # What is signed for a picture by URL stands in pages, and is no leave to upload.
-        if not account.uploads and (place.source or not signed):
-            raise BadSignature("file: this account takes uploads only with a signature made for them.")
-        return uploaded(admission, options)
+        place = request.environ.get(PLACE)
+        if place and place.source and request.mimetype != "multipart/form-data":
+            return by_url(entered())
+        return uploaded(entered(upload=True))
 
-    def by_url(place: Place, account: Account, admission: Admission, options: Options) -> Response:
-        if not place.source:
+    def by_url(asked: Asked) -> Response:
+        if not asked.place.source:
             raise BadParameter("url: missing, expected the URL of a picture behind the options.", name="url")
+        options = asked.options
         order = service.order(
-            place.url,
+            asked.place.url,
             imageoptim_options.recipe(options, request.accept_mimetypes),
             api="imageoptim",
-            hosts=hosts(account.hosts, "hosts"),
+            hosts=hosts(asked.account.hosts, "hosts"),
             hops=web.hops(),
             work=_work(options),
         )
         if held := _held(order):
-            return _kept(Response(status=304), order, options, held, service.clock())
+            return _kept(Response(status=304), asked, order.tag(held), min(held, asked.until) - service.clock())
         try:
-            return made(order, options, admission)
+            return made(order, asked)
         except Unfinished:
-            return _varied(_redirected(order), options)
+            return _brief(_redirected(order), asked, service.clock())
 
-    def made(order: Order, options: Options, admission: Admission) -> Response:
-        remote = service.find(order)
+    def made(order: Order, asked: Asked) -> Response:
+        remote, work = service.find(order), _work(asked.options)
         if remote is None:
             gate.charge_account(request.remote_addr or "")
-            seconds = settings.fetch_seconds + _work(options) + QUEUE
-            keep = _keeping(in_full=_work(options) >= settings.deadline)
-            remote = service.obtain(order, admission, seconds=seconds, keep=keep, gone=web.gone())
+            seconds = settings.fetch_seconds + work + QUEUE
+            keep = _keeping(in_full=work >= settings.deadline)
+            remote = service.obtain(order, asked.admission, seconds=seconds, keep=keep, gone=web.gone())
         web.note(known=remote.known, **facts(remote.result))
         response = _written(remote.result, names.of_url(order.url, remote.result.format))
+        now = service.clock()
         if remote.result.hurried:
-            return _varied(_brief(response), options)
-        response.headers["Age"] = str(max(0, int(service.clock() - remote.made_at)))
-        return _kept(response, order, options, remote.expires_at, remote.made_at)
+            return _brief(response, asked, now)
+        response.headers["Age"] = str(max(0, int(now - remote.made_at)))
+        tag = order.tag(remote.expires_at)
+        return _kept(response, asked, tag, min(remote.expires_at, asked.until) - remote.made_at)
 
-    def uploaded(admission: Admission, options: Options) -> Response:
+    def uploaded(asked: Asked) -> Response:
         gate.charge_account(request.remote_addr or "")
-        upload = web.read_upload(service, admission, (), part="file")
-        recipe = imageoptim_options.recipe(options, request.accept_mimetypes)
+        upload = web.read_upload(service, asked.admission, (), part="file")
+        recipe = imageoptim_options.recipe(asked.options, request.accept_mimetypes)
         try:
-            result = service.optimize(upload.data, recipe, admission, web.gone(), seconds=_work(options))
+            result = service.optimize(upload.data, recipe, asked.admission, web.gone(), seconds=_work(asked.options))
         except TooSlow:
             return _returned(upload)
         web.note(**facts(result))
-        return _varied(_written(result, names.safe(upload.filename, result.format)), options)
+        return _varied(_written(result, names.safe(upload.filename, result.format)), asked.options)
 
     def _work(options: Options) -> float:
         return min(options.seconds, settings.deadline)
@@ -183,12 +200,6 @@ def _redirected(order: Order) -> Response:
     response = Response(f"{order.url}\n", status=302, mimetype="text/plain")
     response.headers["Location"] = order.url
     response.headers["Warning"] = NOTHING
-    return _brief(response)
-
-
-def _brief(response: Response) -> Response:
-    """The response, to be asked for again soon."""
-    response.headers["Cache-Control"] = f"public, max-age={BRIEF:.0f}"
     return response
 
 
@@ -209,11 +220,21 @@ def _returned(upload: Upload) -> Response:
     return response
 
 
-def _kept(response: Response, order: Order, options: Options, end: float, since: float) -> Response:
-    """The response, to be kept by anybody from `since` to `end`."""
-    response.set_etag(order.tag(end))
-    response.headers["Cache-Control"] = f"public, max-age={max(0, round(end - since))}"
-    return _varied(response, options)
+def _brief(response: Response, asked: Asked, now: float) -> Response:
+    """The response, to be asked for again soon."""
+    return _public(response, asked, min(BRIEF, asked.until - now))
+
+
+def _kept(response: Response, asked: Asked, tag: str, seconds: float) -> Response:
+    """The response with its entity tag, to be kept so long."""
+    response.set_etag(tag)
+    return _public(response, asked, seconds)
+
+
+def _public(response: Response, asked: Asked, seconds: float) -> Response:
+    """The response, to be kept by anybody."""
+    response.headers["Cache-Control"] = f"public, max-age={max(0, round(seconds))}"
+    return _varied(response, asked.options)
 
 
 def _varied(response: Response, options: Options) -> Response:

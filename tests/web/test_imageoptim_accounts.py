@@ -116,6 +116,30 @@ def test_a_signed_account_makes_what_is_signed_alone(resizer, photo):
     assert not any("sig=" in line.get("path", "") or made.url in line.get("path", "") for line in made.site.lines())
 
 
+def test_no_cache_answers_after_the_end_of_a_signature(resizer, photo):
+    made = resizer(page(photo))
+
+    def ask(span, more="", **headers):
+        options = f"20,format=same{more},expires={int(made.site.clock()) + span}"
+        return made.get(signature.sign(made.key("sealed"), "sealed", options, made.url), account="sealed", **headers)
+
+    def seconds(answer):
+        return int(answer.cache_control.max_age) - int(answer.headers.get("Age", 0))
+
+    first = ask(10**9)
+    assert seconds(first) == 4 * 3600
+    made.site.clock.now += 100
+    assert seconds(ask(10**9)) == 4 * 3600 - 100
+    assert 598 <= seconds(ask(600)) <= 601
+    again = ask(600, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.headers["ETag"]) == (304, first.headers["ETag"])
+    assert 598 <= seconds(again) <= 601
+    late = ask(30, ",timeout=0.0001,600")
+    assert late.status_code == HTTPStatus.FOUND
+    assert 28 <= seconds(late) <= 31
+    assert made.fetched == 2
+
+
 def test_uploads_need_to_be_allowed_or_signed_for_themselves(resizer, photo):
     made = resizer(page(photo))
     key = made.key("sealed")
@@ -124,6 +148,9 @@ def test_uploads_need_to_be_allowed_or_signed_for_themselves(resizer, photo):
     assert made.give(photo, uploads, account="sealed").status_code == 200
     for account, options, url in (("acme", "20", ""), ("sealed", "20", ""), ("sealed", pages, made.url)):
         assert made.give(photo, options, account=account, url=url).status_code == HTTPStatus.FORBIDDEN
+    made.add(Account("both", signed=True, uploads=True))
+    assert made.give(photo, account="both").status_code == 200
+    assert made.get(account="both").status_code == HTTPStatus.FORBIDDEN
     mixed = signature.sign(made.key("open"), "open", "20", "")
     assert made.give(photo, mixed).status_code == 200
     assert made.give(photo, mixed.replace("20", "21", 1)).status_code == HTTPStatus.FORBIDDEN
