@@ -119,6 +119,21 @@ def test_the_next_address_is_tried(serve):
     assert made.get(origin.url, seconds=60, max_bytes=MOST).data == PICTURE
 
 
+def test_nothing_is_asked_of_another_address_than_was_judged(serve, monkeypatch):
+    """As where a proxy's wrapper around sockets, which some systems preload, leads connections elsewhere."""
+    origin = serve(page())
+    straight = socket.create_connection
+
+    def astray(address, *rest, **options):
+        return straight(("127.0.0.1", *address[1:]), *rest, **options)
+
+    monkeypatch.setattr(socket, "create_connection", astray)
+    assert fetcher(origin).get(origin.url, seconds=60, max_bytes=MOST).data == PICTURE
+    with pytest.raises(UrlNotAllowed):
+        fetcher(origin, found=("127.0.0.2",)).get(origin.url, seconds=60, max_bytes=MOST)
+    assert len([head for head in origin.heads if head]) == 1
+
+
 def test_proxies_of_the_environment_are_not_asked(serve, monkeypatch):
     origin, proxy = serve(page()), serve(page(b"proxy"))
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
