@@ -20,15 +20,19 @@ def load(settings: Settings) -> bytes:
 
     SettingsError for a secret that could be guessed.
     """
-    return check(settings) or _kept(settings)
+    return check(settings) or _long("the file secret in IMGSVC_INSTANCE", _kept(settings))
 
 
 def check(settings: Settings) -> bytes:
     """IMGSVC_SECRET, empty where it is not set; SettingsError where it is too short."""
+    return _long("IMGSVC_SECRET", settings.secret.encode()) if settings.secret else b""
+
+
+def _long(name: str, secret: bytes) -> bytes:
     # The value is never repeated.
-    if settings.secret and len(settings.secret) < SHORTEST:
-        raise SettingsError(f"IMGSVC_SECRET: got {len(settings.secret)} characters, expected at least {SHORTEST}")
-    return settings.secret.encode()
+    if len(secret.strip()) < SHORTEST:
+        raise SettingsError(f"{name}: got {len(secret.strip())} characters, expected at least {SHORTEST}")
+    return secret
 
 
 def _kept(settings: Settings) -> bytes:

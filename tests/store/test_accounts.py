@@ -97,3 +97,11 @@ def test_a_secret_that_is_set_is_taken_and_nothing_is_kept(tmp_path):
     with pytest.raises(SettingsError, match="IMGSVC_SECRET: got 31 characters") as refused:
         secret.load(replace(settings, secret="hush" * 7 + "abc"))
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kept", [b"", b"hush\n", b" " * 64])
+def test_a_file_that_holds_no_secret_is_told(tmp_path, kept):
+    (tmp_path / "secret").write_bytes(kept)
+    with pytest.raises(SettingsError, match=r"secret in IMGSVC_INSTANCE: got [04] characters") as refused:
+        secret.load(Settings(instance=tmp_path))
+    assert "hush" not in str(refused.value)
