@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
-from imgsvc import delivery, names, signature, web
+from imgsvc import names, signature, web
 from imgsvc.dialects import imageoptim_options
+from imgsvc.dialects.imageoptim_answers import (
+    BRIEF,
+    VIA,
+    failure,
+    kept,
+    redirected,
+    render,
+    returned,
+    shared,
+    varied,
+    written,
+)
 from imgsvc.dialects.imageoptim_options import Options
 from imgsvc.dialects.imageoptim_path import PLACE, PREFIX, Place, arrive
-from imgsvc.engine.recipe import AUTO
 from imgsvc.engine.result import Result
 from imgsvc.errors import (
     BadParameter,
     BadSignature,
-    HostNotAllowed,
-    ImgsvcError,
-    InputError,
     NotFound,
     TooSlow,
     Unfinished,
-    UnknownAccount,
 )
 from imgsvc.fetch import hosts
 from imgsvc.gate import Admission, Gate
@@ -32,25 +38,11 @@ from imgsvc.remote import LONGEST, Keep, Order
 from imgsvc.service import Service, facts
 from imgsvc.store import secret
 from imgsvc.store.accounts import Account
-from imgsvc.upload import Upload
 
 LEAST = 4 * 3600.0
 """Seconds that a result is kept at least, whatever its source says."""
-BRIEF = 60.0
-"""Seconds that clients may keep an answer which more time might make better."""
 QUEUE = 10.0
 """Seconds that waiting for a helper may take besides fetching and work."""
-LESS = '199 imageoptim "time ran out: less optimized than it could be"'
-NOTHING = '199 imageoptim "time ran out: the source as it is"'
-JSON = "application/im2+json"
-ACCOUNT_CODE = "IM2ACCOUNT"
-"""By this code clients know that it is the account and not the picture's server that was refused."""
-VIA = {"Via": "1.1 imageoptim"}
-SIGNATURES = (
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"GIF8", "image/gif"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +55,6 @@ class Asked:
     options: Options
     until: float
     """Until when its signature holds, in seconds since 1970: no cache may answer by it any longer."""
-
-
-def failure(error: ImgsvcError) -> tuple[dict[str, Any], int]:
-    """Clients know 400 for options and pictures, 403 for accounts and sources that refuse, 404, and 500 and above."""
-    status = error.status
-    match error:
-        case HostNotAllowed():
-            status = 403
-        case TooSlow():
-            status = 504
-        case InputError():
-            status = 400
-    code = ACCOUNT_CODE if isinstance(error, UnknownAccount | BadSignature | HostNotAllowed) else error.code
-    return {"status": status, "error": error.message, "code": code}, status
-
-
-def render(words: dict[str, Any]) -> Response:
-    """Text, or JSON for who asks for it by name."""
-    if any(kind.lower() == JSON and worth > 0 for kind, worth in request.accept_mimetypes):
-        response = jsonify(words)
-        response.content_type = JSON
-        return response
-    return Response(f"{words['error']}\n", mimetype="text/plain")
 
 
 def routes(service: Service, gate: Gate) -> Blueprint:
@@ -137,11 +106,11 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             work=_work(options),
         )
         if held := _held(order):
-            return _kept(Response(status=304), asked, order.tag(held), min(held, asked.until) - service.clock())
+            return kept(Response(status=304), options, order.tag(held), min(held, asked.until) - service.clock())
         try:
             return made(order, asked)
         except Unfinished:
-            return _brief(_redirected(order), asked, service.clock())
+            return shared(redirected(order), options, min(BRIEF, asked.until - service.clock()))
 
     def made(order: Order, asked: Asked) -> Response:
         remote, work = service.find(order), _work(asked.options)
@@ -151,13 +120,13 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             keep = _keeping(in_full=work >= settings.deadline)
             remote = service.obtain(order, asked.admission, seconds=seconds, keep=keep, gone=web.gone())
         web.note(known=remote.known, **facts(remote.result))
-        response = _written(remote.result, names.of_url(order.url, remote.result.format))
+        response = written(remote.result, names.of_url(order.url, remote.result.format))
         now = service.clock()
         if remote.result.hurried:
-            return _brief(response, asked, now)
+            return shared(response, asked.options, min(BRIEF, asked.until - now))
         response.headers["Age"] = str(max(0, int(now - remote.made_at)))
         tag = order.tag(remote.expires_at)
-        return _kept(response, asked, tag, min(remote.expires_at, asked.until) - remote.made_at)
+        return kept(response, asked.options, tag, min(remote.expires_at, asked.until) - remote.made_at)
 
     def uploaded(asked: Asked) -> Response:
         gate.charge_account(request.remote_addr or "")
@@ -166,9 +135,9 @@ def routes(service: Service, gate: Gate) -> Blueprint:
         try:
             result = service.optimize(upload.data, recipe, asked.admission, web.gone(), seconds=_work(asked.options))
         except TooSlow:
-            return _returned(upload)
+            return returned(upload)
         web.note(**facts(result))
-        return _varied(_written(result, names.safe(upload.filename, result.format)), asked.options)
+        return varied(written(result, names.safe(upload.filename, result.format)), asked.options)
 
     def _work(options: Options) -> float:
         return min(options.seconds, settings.deadline)
@@ -194,53 +163,6 @@ def _keeping(*, in_full: bool) -> Keep:
         return min(max(LEAST, source or 0), LONGEST)
 
     return seconds
-
-
-def _redirected(order: Order) -> Response:
-    response = Response(f"{order.url}\n", status=302, mimetype="text/plain")
-    response.headers["Location"] = order.url
-    response.headers["Warning"] = NOTHING
-    return response
-
-
-def _written(result: Result, name: str) -> Response:
-    response = Response(result.data, content_type=result.mime)
-    delivery.attach(response, name, kind="inline")
-    if result.hurried:
-        response.headers["Warning"] = LESS
-    return response
-
-
-def _returned(upload: Upload) -> Response:
-    """The upload as it came, of a type that its first bytes show."""
-    mime = next((mime for start, mime in SIGNATURES if upload.data.startswith(start)), "application/octet-stream")
-    response = Response(upload.data, content_type=mime)
-    delivery.attach(response, names.safe(upload.filename, mime.rpartition("/")[2]), kind="inline")
-    response.headers["Warning"] = NOTHING
-    return response
-
-
-def _brief(response: Response, asked: Asked, now: float) -> Response:
-    """The response, to be asked for again soon."""
-    return _public(response, asked, min(BRIEF, asked.until - now))
-
-
-def _kept(response: Response, asked: Asked, tag: str, seconds: float) -> Response:
-    """The response with its entity tag, to be kept so long."""
-    response.set_etag(tag)
-    return _public(response, asked, seconds)
-
-
-def _public(response: Response, asked: Asked, seconds: float) -> Response:
-    """The response, to be kept by anybody."""
-    response.headers["Cache-Control"] = f"public, max-age={max(0, round(seconds))}"
-    return _varied(response, asked.options)
-
-
-def _varied(response: Response, options: Options) -> Response:
-    if options.format == AUTO:
-        response.headers["Vary"] = "Accept"
-    return response
 
 
 DIALECT = web.Dialect("imageoptim", (PREFIX,), routes, failure, render, VIA, arrive)

@@ -112,6 +112,7 @@ def _change(word: str) -> dict[str, Any]:
         return {"method": word}
     if word in QUALITIES:
         return {"quality": word}
+    # One client sends the colour of the background by itself. Of digits alone it is a width.
     if _COLOUR.fullmatch(word) and not word.isdigit():
         return _background(word)
     name, mark, value = word.partition("=")
