@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,16 +53,15 @@ class Order:
         """The entity tag of a result that may be kept until `expires_at`, in seconds since 1970."""
         return f"{self._digest()}-{round(expires_at * 1000):x}"
 
-    def holds(self, tag: str, now: float) -> bool:
-        """Whether whoever has the result of this tag may go on using it: then no server need be asked."""
-        end = self.end(tag)
-        return end is not None and 0 < end - now <= LONGEST
+    def held(self, tags: Iterable[str], now: float) -> float | None:
+        """Until when whoever has the result of one of these tags may go on using it: then no server need be asked.
 
-    def end(self, tag: str) -> float | None:
-        """Until when the result of this tag may be kept; None where it is no tag of this order."""
-        digest, _, end = tag.partition("-")
-        known = digest == self._digest() and _END.fullmatch(end)
-        return int(end, 16) / 1000 if known else None
+        None where none of them is a tag of this order, or that time is over.
+        """
+        digest = self._digest()
+        parts = (tag.partition("-") for tag in tags)
+        ends = (int(end, 16) / 1000 for start, _, end in parts if start == digest and _END.fullmatch(end))
+        return max((end for end in ends if 0 < end - now <= LONGEST), default=None)
 
     def _digest(self) -> str:
         return hashlib.sha256(self.key.encode()).hexdigest()[:16]

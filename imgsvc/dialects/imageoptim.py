@@ -105,7 +105,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             hops=web.hops(),
             work=_work(options),
         )
-        if held := _held(order):
+        if held := order.held(request.if_none_match.as_set(include_weak=True), service.clock()):
             return kept(Response(status=304), options, order.tag(held), min(held, asked.until) - service.clock())
         try:
             return made(order, asked)
@@ -141,10 +141,6 @@ def routes(service: Service, gate: Gate) -> Blueprint:
 
     def _work(options: Options) -> float:
         return min(options.seconds, settings.deadline)
-
-    def _held(order: Order) -> float | None:
-        tags = request.if_none_match.as_set(include_weak=True)
-        return next((order.end(tag) for tag in tags if order.holds(tag, service.clock())), None)
 
     @blueprint.route(PREFIX, methods=["OPTIONS"])
     @blueprint.route(f"{PREFIX}/<path:_rest>", methods=["OPTIONS"])

@@ -25,7 +25,7 @@ from imgsvc.errors import (
 )
 from imgsvc.fetch import hosts
 from imgsvc.gate import Gate
-from imgsvc.remote import Order, Remote
+from imgsvc.remote import Remote
 from imgsvc.service import Service, facts
 
 PATH = "/api/proxy"
@@ -112,8 +112,8 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             raise MissingImage("Missing image URL")
         recipe = read(request.args, request.accept_mimetypes)
         order = service.order(request.args["url"], recipe, api="proxy", hosts=allowed, hops=web.hops())
-        if tag := _held(order):
-            return _kept(Response(status=304), tag)
+        if held := order.held(request.if_none_match.as_set(include_weak=True), service.clock()):
+            return _kept(Response(status=304), order.tag(held))
         remote = service.find(order)
         if remote is None:
             gate.charge(request.remote_addr or "")
@@ -121,10 +121,6 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             remote = service.obtain(order, admission, seconds=seconds, keep=_seconds_kept, gone=web.gone())
         web.note(known=remote.known, **facts(remote.result))
         return _kept(write(remote, order.url), order.tag(remote.expires_at))
-
-    def _held(order: Order) -> str | None:
-        tags = request.if_none_match.as_set(include_weak=True)
-        return next((tag for tag in tags if order.holds(tag, service.clock())), None)
 
     @blueprint.route(PATH, methods=["OPTIONS"], strict_slashes=False)
     def preflight() -> Response:

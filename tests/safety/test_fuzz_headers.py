@@ -95,14 +95,16 @@ ENDS = st.one_of(
 @fuzzed(300)
 @given(ENDS)
 def test_any_tag_is_one_that_we_may_have_written_or_none(end):
-    if ORDER.holds(f"{TAG}-{end}", NOW):
+    if ORDER.held([f"{TAG}-{end}"], NOW):
         assert end.isascii()
         assert 0 < int(end, 16) / 1000 - NOW <= LONGEST
         assert ORDER.tag(int(end, 16) / 1000) == f"{TAG}-{end.lstrip('0')}"
 
 
 def test_its_own_tag_holds():
-    assert ORDER.holds(f"{TAG}-{END}", NOW)
+    assert ORDER.held([f"{TAG}-{END}"], NOW) == 2e9
+    assert ORDER.held([f"{TAG}x-{END}", f"{TAG}-1", f"{TAG}-{END}", f"{TAG}-{'f' * 16}"], NOW) == 2e9
+    assert ORDER.held([], NOW) is ORDER.held([f"{TAG}-{END}"], 2e9) is None
 
 
 TOLD = st.dictionaries(
