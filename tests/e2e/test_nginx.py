@@ -158,6 +158,22 @@ def test_a_picture_of_the_site_is_made_small_and_kept_by_nginx(front: Any, site:
     assert site.asked.count("/assets/hero.jpg") == 1
 
 
+def test_browsers_that_accept_the_same_formats_share_a_copy(front: Any) -> None:
+    url = f"{front[0]}/imageoptim/200x200/assets/shared.jpg"
+    seen = []
+    for accept in (
+        "image/avif,image/webp,*/*;q=0.8",
+        "text/html,image/avif",
+        "image/webp",
+        "image/webp,image/png",
+        "*/*",
+        "",
+    ):
+        answer = requests.get(url, headers={"Accept": accept}, timeout=60)
+        seen.append((answer.headers["X-Cache-Status"], answer.status_code, answer.headers["Vary"]))
+    assert seen == [(status, 200, "Accept") for status in ("MISS", "HIT") * 3]
+
+
 def test_a_path_arrives_at_the_site_as_the_browser_sent_it(front: Any, site: Site) -> None:
     odd = "/a%20b//c%2Fd/%C3%A4.jpg?version=1%262&x=y"
     for address in (
