@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from imgsvc import __version__
 from imgsvc.engine.recipe import Recipe
@@ -48,6 +49,11 @@ class Order:
         time = "" if self.work is None else f"{self.work:g} "
         # A redirect may lead to a host that is open to one who asks, and not to another.
         return f"{__version__} {self.api} {self.hosts} {self.recipe.key} {time}{self.url}"
+
+    @property
+    def host(self) -> str:
+        """The host that is asked first, for the log: the whole URL may hold what is none of its business."""
+        return urlsplit(self.url).hostname or ""
 
     def tag(self, expires_at: float) -> str:
         """The entity tag of a result that may be kept until `expires_at`, in seconds since 1970."""

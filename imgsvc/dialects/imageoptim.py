@@ -105,6 +105,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             hops=web.hops(),
             work=_work(options),
         )
+        web.note(source=order.host)
         if held := order.held(request.if_none_match.as_set(include_weak=True), service.clock()):
             return kept(Response(status=304), options, order.tag(held), min(held, asked.until) - service.clock())
         try:

@@ -112,6 +112,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             raise MissingImage("Missing image URL")
         recipe = read(request.args, request.accept_mimetypes)
         order = service.order(request.args["url"], recipe, api="proxy", hosts=allowed, hops=web.hops())
+        web.note(source=order.host)
         if held := order.held(request.if_none_match.as_set(include_weak=True), service.clock()):
             return _kept(Response(status=304), order.tag(held))
         remote = service.find(order)

@@ -120,6 +120,14 @@ def test_the_log_alone_tells_why_a_url_was_not_fetched(resizer, said, url, detai
     assert detail not in answer.text
 
 
+def test_the_log_names_the_host_of_a_picture_that_was_not_got(resizer):
+    made = resizer(page(b"", status=404))
+    assert made.get(url=f"{made.url}?secret=1").status_code == 404
+    line = made.site.lines()[-1]
+    assert line["source"] == "127.0.0.1"
+    assert "secret" not in str(line)
+
+
 @pytest.mark.parametrize(
     ("said", "status", "says"),
     [
