@@ -64,8 +64,8 @@ class Order:
 
         None where none of them is a tag of this order, or that time is over.
         """
-        digest = self._digest()
-        parts = (tag.partition("-") for tag in tags)
+        parts = [tag.partition("-") for tag in tags]
+        digest = self._digest() if parts else ""
         ends = (int(end, 16) / 1000 for start, _, end in parts if start == digest and _END.fullmatch(end))
         return max((end for end in ends if 0 < end - now <= LONGEST), default=None)
 

@@ -183,9 +183,12 @@ def _remote(entry: Entry, *, known: bool) -> Remote | None:
     return None
 
 
-def facts(result: Result) -> dict[str, Any]:
-    """What a log line says of a result: formats, sizes in bytes, score, seconds of work, the passes tried."""
-    return {
+def facts(result: Result, *, known: bool = False) -> dict[str, Any]:
+    """What a log line says of a result: formats, sizes in bytes, score, seconds of work, the passes tried.
+
+    The passes are told where it is made, and not again where it was known.
+    """
+    line = {
         "original_format": result.original_format,
         "original_size": result.original_size,
         "format": result.format,
@@ -193,8 +196,8 @@ def facts(result: Result) -> dict[str, Any]:
         "score": None if result.score is None else round(result.score, 2),
         "work_seconds": round(result.seconds, 3),
         "hurried": result.hurried,
-        "steps": [_told(step) for step in result.steps],
     }
+    return line if known else line | {"steps": [_told(step) for step in result.steps]}
 
 
 def _told(step: Step) -> str:

@@ -120,7 +120,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             seconds = settings.fetch_seconds + work + QUEUE
             keep = _keeping(in_full=work >= settings.deadline)
             remote = service.obtain(order, asked.admission, seconds=seconds, keep=keep, gone=web.gone())
-        web.note(known=remote.known, **facts(remote.result))
+        web.note(known=remote.known, **facts(remote.result, known=remote.known))
         response = written(remote.result, names.of_url(order.url, remote.result.format))
         now = service.clock()
         if remote.result.hurried:

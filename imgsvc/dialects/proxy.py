@@ -120,7 +120,7 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             gate.charge(request.remote_addr or "")
             seconds = settings.image_proxy_seconds
             remote = service.obtain(order, admission, seconds=seconds, keep=_seconds_kept, gone=web.gone())
-        web.note(known=remote.known, **facts(remote.result))
+        web.note(known=remote.known, **facts(remote.result, known=remote.known))
         return _kept(write(remote, order.url), order.tag(remote.expires_at))
 
     @blueprint.route(PATH, methods=["OPTIONS"], strict_slashes=False)

@@ -55,6 +55,12 @@ class Database:
             yield connection
 
     @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A connection for one statement that reads, without the cost of a transaction around it; raises as `read`."""
+        with translated(), self._engine().connect() as connection:
+            yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction: committed when the block ends, rolled back when it raises.
 

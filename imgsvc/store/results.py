@@ -89,7 +89,7 @@ class DatabaseShelf:
         self._filled = room
 
     def look(self, name: str, now: float) -> Entry | Making | Failed | None:
-        with self._db.read() as connection:
+        with self._db.look() as connection:
             row = connection.execute(_BY_NAME, {"wanted": name}).one_or_none()
         if row is None:
             return None
