@@ -1,4 +1,4 @@
-"""Takes the one picture, and the text fields beside it, out of a multipart request."""
+"""Takes the one picture out of a request: from a multipart body, with the text fields beside it, or as the body."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from imgsvc.errors import BadParameter, InputError, MissingImage, TooManyBytes
 
 ENVELOPE = 64 * 1024
 """Bytes of a body beyond its file: boundaries, headers and the other fields."""
+CHUNK = 64 * 1024
 MAX_PARTS = 50
 PARSER_MEMORY = 2 * 64 * 1024
 """Werkzeug counts its own window of 64 kB towards the memory of a text field: less than twice that fails files."""
@@ -70,6 +71,27 @@ def read(
     if not images:
         raise _missing(part)
     return Upload(images[0].stream.read(), images[0].filename or "", form.to_dict())
+
+
+def read_raw(request: Request, *, max_bytes: int, grow: Callable[[int], None] = lambda _: None) -> bytes:
+    """The picture that is the whole body, and may be empty; TooManyBytes, InputError for a body that is cut short.
+
+    `grow` is told of bytes before they are kept, and may raise.
+    """
+    if request.content_length and request.content_length > max_bytes:
+        raise TooManyBytes(f"body: got {request.content_length} bytes, expected at most {max_bytes} bytes.")
+    # Werkzeug refuses a body of unknown length as soon as it reaches its limit.
+    request.max_content_length = max_bytes + 1
+    pile = Pile(grow)
+    try:
+        while piece := request.stream.read(CHUNK):
+            pile.write(piece)
+    except RequestEntityTooLarge:
+        raise TooManyBytes(f"body: got more than {max_bytes} bytes, expected at most {max_bytes} bytes.") from None
+    except (ValueError, ClientDisconnected):
+        raise InputError("body: cut short, expected a whole picture.") from None
+    pile.seek(0)
+    return pile.read()
 
 
 def _missing(part: str) -> MissingImage:

@@ -101,6 +101,16 @@ def read_upload(service: Service, admission: Admission, parameters: Sequence[str
         return upload.read(request, max_bytes=admission.max_bytes, parameters=parameters, grow=g.share.grow, part=part)
 
 
+def read_body(service: Service, admission: Admission) -> bytes:
+    """The picture that is the body of this request; the errors of `upload.read_raw` and SlowUpload.
+
+    Busy and StorageFull where there is no use in reading it.
+    """
+    g.share = service.expect()
+    with _pace().reading(_connection()):
+        return upload.read_raw(request, max_bytes=admission.max_bytes, grow=g.share.grow)
+
+
 def gone() -> Callable[[], bool]:
     """Tells whether the client of this request has left."""
     return departure(_connection())

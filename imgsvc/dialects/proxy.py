@@ -1,4 +1,7 @@
-"""The image proxy: `GET /api/proxy?url=&w=&q=&format=` fetches a picture, makes it smaller and remembers it."""
+"""The image proxy: `GET /api/proxy?url=&w=&q=&format=` fetches a picture, makes it smaller and remembers it.
+
+By POST the picture is the body instead, and nothing is remembered.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,6 @@ from imgsvc.errors import (
 )
 from imgsvc.fetch import hosts
 from imgsvc.gate import Gate
-from imgsvc.remote import Remote
 from imgsvc.service import Service, facts
 
 PATH = "/api/proxy"
@@ -77,10 +79,10 @@ def _seconds_kept(_result: Result, _source: int | None) -> float:
     return KEPT
 
 
-def write(remote: Remote, url: str) -> Response:
-    """The picture that `url` led to, for browsers and caches to keep."""
-    response = Response(remote.result.data, content_type=remote.result.mime)
-    delivery.attach(response, names.of_url(url, remote.result.format), kind="inline")
+def write(result: Result, filename: str) -> Response:
+    """The picture, to be shown where it is asked for."""
+    response = Response(result.data, content_type=result.mime)
+    delivery.attach(response, filename, kind="inline")
     return response
 
 
@@ -121,11 +123,28 @@ def routes(service: Service, gate: Gate) -> Blueprint:
             seconds = settings.image_proxy_seconds
             remote = service.obtain(order, admission, seconds=seconds, keep=_seconds_kept, gone=web.gone())
         web.note(known=remote.known, **facts(remote.result, known=remote.known))
-        return _kept(write(remote, order.url), order.tag(remote.expires_at))
+        response = write(remote.result, names.of_url(order.url, remote.result.format))
+        return _kept(response, order.tag(remote.expires_at))
+
+    @blueprint.post(PATH, strict_slashes=False)
+    def give() -> Response:
+        admission = gate.admit_anyone()
+        if "url" in request.args:
+            raise BadParameter("url: given, expected none beside a picture in the body.", name="url")
+        recipe = read(request.args, request.accept_mimetypes)
+        gate.charge(request.remote_addr or "")
+        data = web.read_body(service, admission)
+        try:
+            result = service.optimize(data, recipe, admission, web.gone(), seconds=settings.image_proxy_seconds)
+        except (BadPicture, UnsupportedKind) as error:
+            # The sender's own fault, where that of a picture's server would be 500.
+            raise InputError(error.message) from error
+        web.note(**facts(result))
+        return write(result, names.safe("", result.format))
 
     @blueprint.route(PATH, methods=["OPTIONS"], strict_slashes=False)
     def preflight() -> Response:
-        return web.preflight("GET")
+        return web.preflight("GET, POST")
 
     return blueprint
 

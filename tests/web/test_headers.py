@@ -26,7 +26,7 @@ ANSWERS = [
     ("OPTIONS", "/api/v1/optimize", 204),
     ("POST", "/api/v1/optimize", 401),
     ("GET", "/api/proxy", 403),
-    ("POST", "/api/proxy", 405),
+    ("PUT", "/api/proxy", 405),
     ("OPTIONS", "/api/proxy", 204),
     ("GET", "/api/proxy/x", 404),
     ("GET", "/im", 403),
