@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from imgsvc import pages, web
+from imgsvc import answers, pages
 from imgsvc.dialects import DIALECTS
 from imgsvc.downloads import Downloads
 from imgsvc.fetch import Fetcher, Rules, hosts
@@ -54,7 +54,7 @@ def create_app(
         tell_fences(service, log)
     gate = Gate(settings, service.database, clock)
     app = bare(settings)
-    web.install(app, log, DIALECTS, Pace(settings.patience))
+    answers.install(app, log, DIALECTS, Pace(settings.patience))
     for dialect in DIALECTS:
         if dialect.arrive:
             app.wsgi_app = before(app.wsgi_app, dialect.arrive(settings))  # type: ignore[method-assign]

@@ -23,7 +23,7 @@ STOREYS = (
     ("imgsvc.service",),
     ("imgsvc.delivery",),
     ("imgsvc.web",),
-    ("imgsvc.dialects", "imgsvc.pages"),
+    ("imgsvc.answers", "imgsvc.dialects", "imgsvc.pages"),
     ("imgsvc.app", "imgsvc.lobby"),
     ("imgsvc.front", "imgsvc.worker", "wsgi"),
     ("imgsvc.cli",),
@@ -40,8 +40,8 @@ OF_THE_ENGINE = {"imgsvc.errors"}
 CODEC_USERS = ("imgsvc.engine", "imgsvc.sandbox.helper", "imgsvc.cli")
 
 KEEPERS = {
-    "flask": ("imgsvc.web", "imgsvc.dialects", "imgsvc.pages", "imgsvc.app"),
-    "werkzeug": ("imgsvc.web", "imgsvc.upload", "imgsvc.delivery", "imgsvc.dialects", "imgsvc.app"),
+    "flask": ("imgsvc.web", "imgsvc.answers", "imgsvc.dialects", "imgsvc.pages", "imgsvc.app"),
+    "werkzeug": ("imgsvc.web", "imgsvc.answers", "imgsvc.upload", "imgsvc.delivery", "imgsvc.dialects", "imgsvc.app"),
     "gunicorn": ("imgsvc.front", "imgsvc.lobby", "imgsvc.worker"),
     "click": ("imgsvc.cli",),
     "socket": ("imgsvc.fetch", "imgsvc.sandbox", "imgsvc.connection", "imgsvc.pace", "imgsvc.lobby", "imgsvc.front"),
