@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from imgsvc.dialects import klema, proxy
 from imgsvc.engine.result import Result, Step
 from imgsvc.errors import BadPicture, ImgsvcError, InputError, StorageFull, from_wire
-from imgsvc.remote import Remote
 from imgsvc.sandbox import fence, wire
 from imgsvc.service import facts
 from tests.safety.guesses import fuzzed
@@ -44,7 +43,7 @@ def shown(app, result: Result) -> None:
     assert json.loads(json.dumps(facts(result), allow_nan=False))
     assert wire.read_result(json.loads(json.dumps(result.to_wire(), allow_nan=False)), result.data) == result
     with app.test_request_context():
-        answer = proxy.write(Remote(result, 1.0, 2.0, known=True))
+        answer = proxy.write(result, "picture.webp")
     assert answer.content_type == result.mime
     assert answer.headers.to_wsgi_list()
 
