@@ -9,10 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,56 @@ class Server:
 
     def helpers(self) -> list[int]:
         return [helper for worker in self.workers() for helper in children(worker)]
+
+
+class Shop(ThreadingHTTPServer):
+    """A site with one picture under every path but /missing, given as soon as it is told to open.
+
+    `asked` and `vias` have the paths and the Via headers as they arrived.
+    """
+
+    request_queue_size = 100
+
+    def __init__(self, picture: bytes) -> None:
+        self.picture, self.open = picture, threading.Event()
+        self.asked: list[str] = []
+        self.vias: list[str] = []
+        super().__init__(("127.0.0.1", 0), Shelf)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Shelf(BaseHTTPRequestHandler):
+    server: Shop
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.server.vias.append(self.headers.get("Via", ""))
+        self.server.open.wait(60)
+        missing = self.path.startswith("/missing")
+        self.send_response(404 if missing else 200)
+        self.send_header("Content-Length", "0" if missing else str(len(self.server.picture)))
+        self.end_headers()
+        if not missing:
+            self.wfile.write(self.server.picture)
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def keeping(picture: bytes) -> Iterator[Shop]:
+    """A shop that runs until the block ends."""
+    shop = Shop(picture)
+    threading.Thread(target=shop.serve_forever, daemon=True).start()
+    try:
+        yield shop
+    finally:
+        shop.open.set()
+        shop.shutdown()
+        shop.server_close()
 
 
 def children(pid: int) -> list[int]:
@@ -155,15 +207,9 @@ def start(tmp_path: Path) -> Callable[[], Any]:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Callable[..., Any]:
-    """As `start`, in a folder of the caller's choice, for servers that several tests share."""
-    return serving
-
-
-@pytest.fixture(scope="session")
-def tell() -> Callable[..., str]:
-    """Runs the command line on a server's own instance; gives what it printed."""
-    return lambda server, *words: imgsvc(*words, env=environment(server.instance, server.port)).stdout
+def keeping_shop() -> Callable[[bytes], Any]:
+    """Opens a site that gives a picture, as a context."""
+    return keeping
 
 
 @pytest.fixture(scope="session")

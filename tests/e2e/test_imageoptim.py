@@ -7,11 +7,9 @@ import json
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
 
@@ -22,41 +20,14 @@ from PIL import Image
 CROWD = 100
 
 
-class Shop(ThreadingHTTPServer):
-    """A site with one picture, which it gives when told to."""
-
-    request_queue_size = CROWD
-
-    def __init__(self, picture: bytes) -> None:
-        self.picture, self.asked, self.open = picture, [], threading.Event()
-        super().__init__(("127.0.0.1", 0), Shelf)
-
-
-class Shelf(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        self.server.open.wait(60)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.picture)))
-        self.end_headers()
-        self.wfile.write(self.server.picture)
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+@pytest.fixture(scope="module")
+def shop(picture: Any, keeping_shop: Any) -> Iterator[Any]:
+    with keeping_shop(picture("JPEG", (300, 200))) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def shop(picture: Any) -> Iterator[Shop]:
-    made = Shop(picture("JPEG", (300, 200)))
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.open.set()
-    made.shutdown()
-    made.server_close()
-
-
-@pytest.fixture(scope="module")
-def resizer(tmp_path_factory: Any, shop: Shop, launch: Any) -> Iterator[Any]:
+def resizer(tmp_path_factory: Any, shop: Any, launch: Any) -> Iterator[Any]:
     """A server of four workers with accounts, which has the API at the root of one host too."""
     allowed = {"FETCH_NETWORKS": "127.0.0.0/8", "FETCH_PORTS": f"80,{shop.server_port}"}
     limits = {"IMAGEOPTIM_PER_MINUTE": 1000, "IMAGEOPTIM_HOSTS": "im2.test"}
@@ -67,7 +38,7 @@ def resizer(tmp_path_factory: Any, shop: Shop, launch: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def source(shop: Shop) -> str:
+def source(shop: Any) -> str:
     shop.open.set()
     shop.asked.clear()
     return f"http://127.0.0.1:{shop.server_port}"
@@ -84,7 +55,7 @@ def exchanged(server: Any, *parts: bytes) -> tuple[bytes, bytes]:
     return head, body
 
 
-def test_a_path_reaches_the_source_as_it_was_sent(resizer: Any, shop: Shop, source: str) -> None:
+def test_a_path_reaches_the_source_as_it_was_sent(resizer: Any, shop: Any, source: str) -> None:
     for number, path in enumerate(("/a%20b.jpg?x=1&y=%2F", "/a//b.jpg", "/%C3%A4.jpg?", "/a.jpg?b?c=d", "/a%252Fb")):
         target = f"/im/acme/thumb/{source}{path}".encode()
         head, body = exchanged(resizer, b"GET ", target, b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -94,7 +65,7 @@ def test_a_path_reaches_the_source_as_it_was_sent(resizer: Any, shop: Shop, sour
         assert shop.asked[number] == path
 
 
-def test_a_named_host_has_it_at_its_root(resizer: Any, shop: Shop, source: str) -> None:
+def test_a_named_host_has_it_at_its_root(resizer: Any, shop: Any, source: str) -> None:
     answers = [
         requests.get(f"{resizer.url}/acme/thumb/{source}/root.jpg", headers={"Host": host}, timeout=60)
         for host in ("im2.test", "other.test")
@@ -151,7 +122,7 @@ def php() -> Any:
 
 
 def test_php_uploads_asks_by_url_and_is_told_what_is_wrong(
-    php: Any, resizer: Any, shop: Shop, source: str, picture: Any, tmp_path: Any
+    php: Any, resizer: Any, shop: Any, source: str, picture: Any, tmp_path: Any
 ) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(picture("PNG", (90, 60)))
@@ -167,7 +138,7 @@ def test_php_uploads_asks_by_url_and_is_told_what_is_wrong(
     assert "Content-Type: application/im2+json" in wrong["head"]
 
 
-def test_what_the_command_line_signs_is_made(resizer: Any, shop: Shop, source: str) -> None:
+def test_what_the_command_line_signs_is_made(resizer: Any, shop: Any, source: str) -> None:
     signed = resizer.run("sign", f"{resizer.url}/im/sealed/20,format=jpeg/{source}/s.jpg?v=1", "--expires", "1h")
     assert requests.get(signed, timeout=60).status_code == 200
     assert requests.get(signed.replace("/20,", "/21,"), timeout=60).status_code == 403
@@ -176,7 +147,7 @@ def test_what_the_command_line_signs_is_made(resizer: Any, shop: Shop, source: s
 
 
 def test_a_crowd_over_all_workers_costs_one_fetch_and_one_run(
-    resizer: Any, shop: Shop, source: str, eventually: Any
+    resizer: Any, shop: Any, source: str, eventually: Any
 ) -> None:
     shop.open.clear()
 

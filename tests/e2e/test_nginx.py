@@ -7,10 +7,8 @@ import re
 import shutil
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -47,42 +45,11 @@ USER = "user root;" if os.geteuid() == 0 else ""
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 
-class Site(ThreadingHTTPServer):
-    """A site of one picture under every path; `asked` has the paths as they arrived."""
-
-    def __init__(self, picture: bytes) -> None:
-        self.picture, self.asked = picture, []
-        super().__init__(("127.0.0.1", 0), Shelf)
-
-
-class Shelf(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        missing = self.path.startswith("/missing")
-        self.send_response(404 if missing else 200)
-        self.send_header("Content-Length", "0" if missing else str(len(self.server.picture)))
-        self.end_headers()
-        if not missing:
-            self.wfile.write(self.server.picture)
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture(scope="module")
-def site(grainy_photo: bytes) -> Iterator[Site]:
-    made = Site(grainy_photo)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
-
-
-@pytest.fixture(scope="module")
-def grainy_photo() -> bytes:
-    out = BytesIO()
-    Image.effect_mandelbrot((600, 400), (-2, -1.5, 1, 1.5), 60).convert("RGB").save(out, "JPEG", quality=92)
-    return out.getvalue()
+def site(picture: Any, keeping_shop: Any) -> Iterator[Any]:
+    with keeping_shop(picture("JPEG", (600, 400))) as made:
+        made.open.set()
+        yield made
 
 
 def recipes() -> list[str]:
@@ -132,13 +99,13 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory, site: Site, serve: Any, tell: Any) -> Iterator[tuple[str, str]]:
+def front(tmp_path_factory: pytest.TempPathFactory, site: Any, launch: Any) -> Iterator[tuple[str, str]]:
     """nginx with either recipe before one server: the addresses of both."""
     home = tmp_path_factory.mktemp("nginx")
     allowed = {"FETCH_NETWORKS": "127.0.0.0/8", "FETCH_PORTS": site.server_port, "PROXY_HOPS": 1}
     (home / "imgsvc").mkdir()
-    with serve(home / "imgsvc", **allowed) as server:
-        tell(server, "accounts", "add", ACCOUNT, "--host", "127.0.0.1")
+    with launch(home / "imgsvc", **allowed) as server:
+        server.run("accounts", "add", ACCOUNT, "--host", "127.0.0.1")
         first, second = free_port(), free_port()
         with (
             nginx(home / "first", own_site(home / "first", site.server_port, server.port, first), first) as one,
@@ -147,7 +114,7 @@ def front(tmp_path_factory: pytest.TempPathFactory, site: Site, serve: Any, tell
             yield one, two
 
 
-def test_a_picture_of_the_site_is_made_small_and_kept_by_nginx(front: Any, site: Site) -> None:
+def test_a_picture_of_the_site_is_made_small_and_kept_by_nginx(front: Any, site: Any) -> None:
     url = f"{front[0]}/imageoptim/300x300/assets/hero.jpg"
     answers = [requests.get(url, timeout=60) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
@@ -174,7 +141,7 @@ def test_browsers_that_accept_the_same_formats_share_a_copy(front: Any) -> None:
     assert seen == [(status, 200, "Accept") for status in ("MISS", "HIT") * 3]
 
 
-def test_a_path_arrives_at_the_site_as_the_browser_sent_it(front: Any, site: Site) -> None:
+def test_a_path_arrives_at_the_site_as_the_browser_sent_it(front: Any, site: Any) -> None:
     odd = "/a%20b//c%2Fd/%C3%A4.jpg?version=1%262&x=y"
     for address in (
         f"{front[0]}/imageoptim/full{odd}",
@@ -194,7 +161,7 @@ def raw(url: str) -> int:
         return int(line.makefile("rb").readline().split()[1])
 
 
-def test_errors_are_passed_on_and_not_kept(front: Any, site: Site) -> None:
+def test_errors_are_passed_on_and_not_kept(front: Any, site: Any) -> None:
     for path, status in (("/imageoptim/30x30/missing.jpg", 404), ("/imageoptim/nonsense/a.jpg", 400)):
         for _ in range(2):
             answer = requests.get(front[0] + path, timeout=60)
@@ -210,7 +177,7 @@ def test_a_browser_that_has_the_picture_is_told_so(front: Any) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_a_picture_asked_for_through_the_recipe_itself_is_refused(front: Any, site: Site) -> None:
+def test_a_picture_asked_for_through_the_recipe_itself_is_refused(front: Any, site: Any) -> None:
     """The recipe inside the recipe would go round for ever; nginx is not told of ports it does not serve."""
     loop = f"{front[1]}/im/{ACCOUNT}/full/{front[1]}/im/{ACCOUNT}/full/http://127.0.0.1:{site.server_port}/a.jpg"
     assert raw(loop) in (400, 403, 404)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
 
@@ -18,48 +16,21 @@ from PIL import Image
 CROWD = 100
 
 
-class Shop(ThreadingHTTPServer):
-    """A site with one picture, which it gives when told to."""
-
-    request_queue_size = CROWD
-
-    def __init__(self, picture: bytes) -> None:
-        self.picture, self.asked, self.open = picture, [], threading.Event()
-        super().__init__(("127.0.0.1", 0), Shelf)
-
-
-class Shelf(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.server.asked.append(dict(self.headers))
-        self.server.open.wait(60)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.picture)))
-        self.end_headers()
-        self.wfile.write(self.server.picture)
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+@pytest.fixture
+def shop(picture: Any, keeping_shop: Any) -> Iterator[Any]:
+    with keeping_shop(picture("JPEG", (1200, 800))) as made:
+        yield made
 
 
 @pytest.fixture
-def shop(picture: Any) -> Iterator[Shop]:
-    made = Shop(picture("JPEG", (1200, 800)))
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.open.set()
-    made.shutdown()
-    made.server_close()
-
-
-@pytest.fixture
-def proxy(start: Any, shop: Shop) -> Iterator[Any]:
+def proxy(start: Any, shop: Any) -> Iterator[Any]:
     """A server of four workers whose proxy may fetch from the shop."""
     allowed = {"IMAGE_PROXY": "on", "FETCH_NETWORKS": "127.0.0.0/8", "FETCH_PORTS": shop.server_port}
     with start(WORKERS=4, THREADS=64, IMAGE_PROXY_PER_MINUTE=1000, **allowed) as server:
         yield server
 
 
-def test_a_crowd_over_all_workers_costs_one_fetch_and_one_run(proxy: Any, shop: Shop, eventually: Any) -> None:
+def test_a_crowd_over_all_workers_costs_one_fetch_and_one_run(proxy: Any, shop: Any, eventually: Any) -> None:
     asked = {"url": f"http://127.0.0.1:{shop.server_port}/a.jpg", "w": "600"}
 
     def ask(_: int) -> tuple[int, bytes]:
@@ -83,7 +54,7 @@ def test_a_crowd_over_all_workers_costs_one_fetch_and_one_run(proxy: Any, shop: 
     assert len({line["work_seconds"] for line in lines}) == 1
 
 
-def test_who_has_a_picture_and_who_asks_ourselves_cost_no_fetch(proxy: Any, shop: Shop) -> None:
+def test_who_has_a_picture_and_who_asks_ourselves_cost_no_fetch(proxy: Any, shop: Any) -> None:
     shop.open.set()
     asked = {"url": f"http://127.0.0.1:{shop.server_port}/a.jpg"}
     first = requests.get(f"{proxy.url}/api/proxy", params=asked, timeout=60)
@@ -93,8 +64,6 @@ def test_who_has_a_picture_and_who_asks_ourselves_cost_no_fetch(proxy: Any, shop
     )
     assert (again.status_code, again.content) == (304, b"")
     assert not {"Content-Type", "Content-Length", "Content-Disposition"} & again.headers.keys()
-    ours = requests.get(
-        f"{proxy.url}/api/proxy", params=asked | {"w": "5"}, headers={"Via": shop.asked[0]["Via"]}, timeout=60
-    )
+    ours = requests.get(f"{proxy.url}/api/proxy", params=asked | {"w": "5"}, headers={"Via": shop.vias[0]}, timeout=60)
     assert (ours.status_code, ours.json()["status"]) == (400, 400)
     assert len(shop.asked) == 1
