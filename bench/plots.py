@@ -10,8 +10,6 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.ticker import StrMethodFormatter
 
-from bench.arithmetic import geometric_mean
-
 FORMATS = ("jpg", "webp", "avif")
 LOOKS = {"imgsvc": "o-", "sharp": "s--", "sharp mozjpeg": "d--", "Pillow": "^:"}
 WIDTH, HEIGHT = 4.6, 3.9
@@ -42,18 +40,15 @@ PREFIXES = {"bytes-over-score": "curves ", "ratios": "", "time-over-megapixels":
 
 
 def _curves(panel: Axes, format_: str, found: list[dict[str, Any]]) -> None:
-    """For each encoder the mean of all pictures at each of its steps, bits by the geometric mean."""
-    for name, look in LOOKS.items():
-        lines = [one["lines"][name] for one in found if name in one["lines"]]
-        if lines:
-            steps = list(zip(*lines, strict=True))
-            scores = [sum(point[0] for point in step) / len(step) for step in steps]
-            bits = [geometric_mean([point[1] for point in step]) for step in steps]
-            panel.plot(scores, bits, look, label=name, markersize=4)
+    """A line for each picture and encoder: means over pictures would flatter an encoder whose scores vary more."""
+    for number, (name, look) in enumerate(LOOKS.items()):
+        for line in (one["lines"][name] for one in found if name in one["lines"]):
+            drawn = panel.plot(*zip(*sorted(line), strict=True), look, color=f"C{number}", markersize=3, linewidth=1)
+            drawn[0].set_label("" if name in panel.get_legend_handles_labels()[1] else name)
     panel.set_yscale("log")
     for axis in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
         axis(StrMethodFormatter("{x:g}"))
-    panel.set(title=f"{format_}, mean of {len(found)} pictures", xlabel="score", ylabel="bits a pixel")
+    panel.set(title=f"{format_}, {len(found)} pictures", xlabel="score", ylabel="bits a pixel")
     panel.legend(fontsize=8)
 
 
