@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from imgsvc.engine.aim import meet, seek
+from imgsvc.engine.aim import Sought, meet, seek
 from imgsvc.engine.codec import Offer, Picture, Work
 from imgsvc.engine.recipe import LooksLike
 from imgsvc.engine.trial import SEAMS, Estimate, Setting, estimates, sampled
@@ -20,6 +20,8 @@ TRUST = 0.7
 FAR = 2.0
 # A file this share of one step above the promise is not worth another slow encode.
 STEP = 1.2
+# Points by which a cheaper run's file usually scores below the slow one of its quality.
+LOSS = 0.5
 # After so many slow encodes a file that keeps the promise is the answer: a third would save about one step.
 TRIES = 2
 
@@ -37,8 +39,8 @@ def rehearsed(work: Work, settings: tuple[Setting, ...]) -> Offer | None:
     promised = work.goal.score
     sample = sampled(work)
     seams = 0.0 if sample is work else SEAMS * (100.0 - promised)
-    found = estimates(sample, settings, promised + seams - first.gain)
-    best = min(found, key=lambda estimate: estimate.size, default=None)
+    estimated = estimates(sample, settings, promised + seams - first.gain)
+    best = min(estimated, key=lambda estimate: estimate.size, default=None)
     if best is None:
         return None
     setting = best.setting
@@ -50,7 +52,20 @@ def rehearsed(work: Work, settings: tuple[Setting, ...]) -> Offer | None:
         slope = best.slope * setting.steeper
         scale = replace(scale, guess=lambda _: guess, slope=slope, close=STEP, tries=TRIES)
     most = work.least() if work.met() else math.inf
-    return seek(work, partial(setting.encode, work.picture), scale, promised, most).offer
+    found = seek(work, partial(setting.encode, work.picture), scale, promised, most)
+    return found.offer if found.good else _spared(work, best, found, most)
+
+
+def _spared(work: Work, best: Estimate, short: Sought, most: float) -> Offer | None:
+    """A cheaper run's file, where time allows no slow one that keeps the promise: it is larger, and does."""
+    setting, goal = best.setting, work.goal
+    if setting.spare is None or short.at >= setting.scale.hi or not isinstance(goal, LooksLike):
+        return short.offer
+    work.show(short.offer)
+    missing = goal.score - (short.offer.score or 0.0) + LOSS
+    guess = _within(setting, math.ceil(short.at + missing / best.slope))
+    scale = replace(setting.scale, guess=lambda _: guess, slope=best.slope, tries=1)
+    return seek(work, partial(setting.spare, work.picture), scale, goal.score, most).offer
 
 
 def _foretold(work: Work, sample: Work, best: Estimate, promised: float) -> float:

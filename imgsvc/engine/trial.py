@@ -45,6 +45,8 @@ class Setting:
     """Points by which a file usually scores above the draft of its quality."""
     steeper: float = 1.0
     """How many times as fast as the drafts' the score of files usually rises with the quality."""
+    spare: Callable[[Picture, int], bytes] | None = None
+    """A run between both, for when there is no time for another one of `encode`."""
     variant: Setting | None = None
     """What is tried as well where this setting is the best of those it was tried with."""
     twin: Setting | None = None

@@ -51,6 +51,24 @@ def score(of: Work, offer: Offer | None) -> float:
     return of.judge(offer.data)
 
 
+@pytest.mark.parametrize("spared", [False, True])
+def test_without_time_for_another_slow_file_a_cheaper_one_keeps_the_promise(spared: bool) -> None:
+    now, slow = [0.0], []
+
+    def timed(speed: int, picture: Picture, quality: int) -> bytes:
+        if (speed, picture.width) == (SLOW, LARGE[0]):
+            now[0] += 20
+            slow.append(quality)
+        return encode(picture, quality, speed, "4:2:0")
+
+    # Slowness is said to gain so much that the first slow file falls short.
+    spare = partial(timed, QUICK - 1) if spared else None
+    setting = Setting("slow", partial(timed, SLOW), QUALITY, partial(timed, QUICK), gain=30.0, spare=spare)
+    given = replace(work(LARGE, LooksLike(80.0)), budget=Budget(30, clock=lambda: now[0]))
+    assert (score(given, rehearsed(given, (setting,))) >= 80.0) == spared
+    assert len(slow) == 1
+
+
 @pytest.mark.parametrize("promised", [74.0, 80.0, 85.0])
 def test_a_large_picture_takes_few_slow_files(promised: float) -> None:
     diary, given = Diary(), work(LARGE, LooksLike(promised))
