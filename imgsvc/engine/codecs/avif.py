@@ -205,7 +205,7 @@ def setting(picked: int, subsampling: str, drawn: bool) -> Setting:
         return encode(picture, quality, speed, subsampling)
 
     draft = partial(run, quick) if picked < quick else None
-    spare = partial(run, picked + HURRY)
+    spare = partial(run, picked + HURRY) if picked + HURRY <= SPEEDS[-1][0] else None
     return Setting(subsampling, partial(run, picked), QUALITY, draft, gain, steeper, spare)
 
 
