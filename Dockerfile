@@ -10,8 +10,9 @@ RUN pip install --no-cache-dir --disable-pip-version-check build==1.* && \
     pip wheel --no-cache-dir --disable-pip-version-check --constraint constraints.txt --wheel-dir /wheels /wheels/imgsvc-*.whl
 
 FROM python:3.13-slim
-# Text in an SVG is drawn with the fonts of the system.
-RUN apt-get update && apt-get install -y --no-install-recommends fonts-dejavu-core fonts-liberation2 && \
+# Text in an SVG is drawn with the fonts of the system; the programs bring jpegtran.
+RUN apt-get update && \
+    apt-get install -y --no-install-recommends fonts-dejavu-core fonts-liberation2 libjpeg-turbo-progs && \
     rm -rf /var/lib/apt/lists/*
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels imgsvc && \

@@ -85,8 +85,8 @@ def changed(settings: Settings) -> Iterable[tuple[str, str, str]]:
 
 
 def missing(tools: Iterable[Tool]) -> list[str]:
-    """Names of the tools that are not here."""
-    return [tool.name for tool in tools if tool.version is None]
+    """Names of the tools that should be here and are not."""
+    return [tool.name for tool in tools if tool.version is None and not tool.extra]
 
 
 def verdict(tools: Iterable[Tool], sound: bool) -> str:

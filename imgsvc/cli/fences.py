@@ -12,7 +12,7 @@ MISSING = "MISSING"
 KEEPS_OFF = {
     "sizes": "files beyond 1 GiB, and more than 256 open at once",
     "privileges": "what root may do, and gaining it",
-    "files": "files but libraries, fonts and the job's own; programs but gifsicle; signals to others",
+    "files": "files but libraries, fonts and the job's own; programs but gifsicle and jpegtran; signals to others",
     "calls": "the network, other processes, and rarely used doors into the kernel",
 }
 """What a fence around a helper is good for."""

@@ -43,8 +43,7 @@ def main(put_up: fence.Raise = fence.put_up) -> None:
     scales = Scales.open()
     with socket.socket(fileno=int(line)) as talk:
         talk.set_inheritable(False)
-        program = tools.gifsicle()
-        fences = put_up(Ground(Path.cwd(), engine, (program,) if program else ()))
+        fences = put_up(Ground(Path.cwd(), engine, tools.programs()))
         try:
             module = importlib.import_module(engine) if engine else None
             if module is not None:

@@ -17,12 +17,15 @@ from imgsvc.engine.budget import Limits
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Work
 from imgsvc.engine.pixels import decoder, inspector, opened, orientation
 from imgsvc.engine.recipe import LooksLike, Lossless
+from imgsvc.engine.tools import jpegtran, run
 from imgsvc.engine.trial import Setting, best_of
 from imgsvc.engine.vips import to_vips
 from imgsvc.errors import BadPicture, TooManyPixels
 
 SEAL = b"imgsvc "
 EOI, SOS, COM, APP0, APP2, APP14, APP15 = 0xD9, 0xDA, 0xFE, 0xE0, 0xE2, 0xEE, 0xEF
+# Frame headers of the processes that libjpeg knows, and where in them the number of components is.
+FRAMES, COMPONENTS, INKS = (0xC0, 0xC1, 0xC2), 9, 4
 # Restart markers and TEM stand alone; no segment begins with them.
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -82,6 +85,12 @@ def places(data: bytes) -> Iterator[tuple[int, int, int]]:
             following = NEXT_MARKER.search(data, end)
             end = following.start() if following else len(data)
         yield marker, start, end
+
+
+def channels(data: bytes) -> int:
+    """How many components the frame header names (ITU-T T.81, B.2.2); 0 without one."""
+    headers = (segment for marker, segment in segments(data) if marker in FRAMES and len(segment) > COMPONENTS)
+    return next((segment[COMPONENTS] for segment in headers), 0)
 
 
 def inspect(data: bytes, limits: Limits) -> Info:
@@ -158,6 +167,15 @@ def rewrite(work: Work) -> Offer | None:
     return Offer(smaller, 100.0) if smaller else None
 
 
+def reorder(work: Work) -> Offer | None:
+    """The same coefficients of a CMYK picture in libjpeg's own order, where mozjpeg has but one that is worse."""
+    program = jpegtran()
+    if work.data is None or program is None or channels(work.data) != INKS:
+        return None
+    data = run([program, "-copy", "all", "-optimize", "-progressive"], strip(work.data), work.budget)
+    return Offer(data, 100.0) if data else None
+
+
 def encode(picture: Picture, quality: int, table: int, full_chroma: bool, draft: bool = False) -> bytes:
     """mozjpeg's file with one of its quantisation tables (cjpeg's `-quant-table`), chroma at full or half size.
 
@@ -186,20 +204,20 @@ def quick(picture: Picture, quality: int) -> bytes:
     return out.getvalue()
 
 
-def setting(table: int, half: bool, variant: Setting | None = None) -> Setting:
+def setting(table: int, half: bool, *variants: Setting) -> Setting:
     return Setting(
         f"{table} {'half' if half else 'full'}",
         lambda picture, quality: encode(picture, quality, table, not half),
         Scale(1, HIGHEST_HALF if half else HIGHEST_FULL, GUESSES[table, half], SLOPE),
         draft=lambda picture, quality: encode(picture, quality, table, not half, draft=True),
-        variant=variant,
+        variants=variants,
     )
 
 
 FULL = {table: setting(table, half=False) for table in (2, 5, 8)}
 HALF = {table: setting(table, half=True) for table in FULL}
 # Full chroma instead wins on a few pictures, and is worth a try with the best table alone.
-EITHER = {table: replace(HALF[table], variant=FULL[table]) for table in FULL}
+EITHER = {table: replace(HALF[table], variants=(FULL[table],)) for table in FULL}
 
 
 def lossy(work: Work) -> Offer | None:
@@ -238,6 +256,7 @@ CODEC = Codec(
     passes=(
         Pass("mozjpeg", lossy, lossy=True),
         Pass("mozjpeg-lossless", rewrite),
+        Pass("jpegtran", reorder, available=lambda: jpegtran() is not None),
         Pass("nearest", nearest),
     ),
     quick=quick,
