@@ -46,24 +46,28 @@ class Clusters:
         return vectors(self._found[0])
 
     def refined(self, data: bytes) -> bytes:
-        """The picture as a PNG of as many colours as this one of a palette has, without diffusion of errors.
-
-        k-means, from the palette on (Lloyd, Least squares quantization in PCM, 1982).
-        """
+        """The picture as a PNG of as many colours as this one of a palette has, without diffusion of errors."""
         with Image.open(BytesIO(data)) as image:
             if image.mode != "P":
                 return data
             shades = np.asarray(image.convert("RGBA")).reshape(-1, 4)
         start = np.unique(shades.copy().view(np.uint32)).view(np.uint8).reshape(-1, 4)
+        _, inverse, _ = self._found
+        centres = self.centred(start)
+        return _written(_nearest(self._vectors, vectors(centres))[inverse], centres, self.pixels)
+
+    def centred(self, start: Pixels) -> Pixels:
+        """As many RGBA colours, n by 4, in the middle of the pixels nearest to each.
+
+        k-means from `start` on (Lloyd, Least squares quantization in PCM, 1982).
+        """
+        colours, _, counts = self._found
         centres = vectors(start)
-        colours, inverse, counts = self._found
         step = max(1, len(colours) // SAMPLES)
         some, weights = self._vectors[::step], counts[::step]
         for _ in range(ROUNDS):
             centres = _moved(centres, some, weights)
-        return _written(
-            _nearest(self._vectors, vectors(colours_of(centres)))[inverse], colours_of(centres), self.pixels
-        )
+        return colours_of(centres)
 
 
 def vectors(colours: Pixels) -> Vectors:
@@ -77,6 +81,11 @@ def colours_of(points: Vectors) -> Pixels:
     alpha = np.clip(points[:, 3:] / ALPHA_WEIGHT, 0, 255)
     rgb = points[:, :3] @ np.linalg.inv(SPACE).T * 255 / np.maximum(alpha, 1)
     return np.clip(np.round(np.hstack([np.where(alpha < 0.5, 0, rgb), alpha])), 0, 255).astype(np.uint8)
+
+
+def nearest(colours: Pixels, wanted: Pixels) -> NDArray[np.uint8]:
+    """The number of the wanted colour that looks most like each; both RGBA, n by 4."""
+    return _nearest(vectors(colours), vectors(wanted))
 
 
 def _nearest(points: Vectors, centres: Vectors) -> NDArray[np.uint8]:
