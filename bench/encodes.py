@@ -16,7 +16,8 @@ from imgsvc.engine import pipeline
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.recipe import LooksLike, Recipe
 
-SECONDS = 120.0
+SECONDS = 30.0
+"""As much as the service gives a picture by default, of CPU."""
 
 
 def budget(seconds: float = SECONDS) -> Budget:

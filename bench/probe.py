@@ -17,7 +17,8 @@ from imgsvc.engine import pipeline
 from imgsvc.engine.budget import Budget
 from imgsvc.engine.recipe import Goal, Recipe, parse
 
-SECONDS = 120.0
+SECONDS = 30.0
+"""As much as the service gives a picture by default, of CPU."""
 
 
 def ask(format_: str, goal: Goal, file: Path) -> dict[str, Any]:
