@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from imgsvc.engine.aim import Sought, meet, seek
+from imgsvc.engine.aim import Scale, Sought, meet, seek
 from imgsvc.engine.codec import Offer, Picture, Work
 from imgsvc.engine.recipe import LooksLike
 from imgsvc.engine.trial import SEAMS, Estimate, Setting, estimates, sampled
@@ -25,13 +25,16 @@ LOSS = 0.5
 # After so many slow encodes a file that keeps the promise is the answer: a third would save about one step.
 TRIES = 2
 
+Encode = Callable[[Picture, int], bytes]
+
 
 def rehearsed(work: Work, settings: tuple[Setting, ...]) -> Offer | None:
     """The goal met by the best setting as drafts show it, in one or two slow encodes of a large picture.
 
     Drafts of a mosaic choose the setting and a quality. The slow file's score is foretold from a draft of the whole and
     from what the slow encode adds to the draft's score, on the mosaic and usually: what the mosaic is unlike drops out.
-    The first setting meets a goal without a score. None where no draft reaches the promised one.
+    Where the best setting cannot reach the promised score after all, as half the chroma often cannot, the next best is
+    taken. The first setting meets a goal without a score. None where no draft reaches the promised one.
     """
     first = settings[0]
     if not isinstance(work.goal, LooksLike):
@@ -40,26 +43,40 @@ def rehearsed(work: Work, settings: tuple[Setting, ...]) -> Offer | None:
     sample = sampled(work)
     seams = 0.0 if sample is work else SEAMS * (100.0 - promised)
     estimated = estimates(sample, settings, promised + seams - first.gain)
-    best = min(estimated, key=lambda estimate: estimate.size, default=None)
-    if best is None:
-        return None
-    setting = best.setting
-    scale = replace(setting.scale, slope=best.slope)
+    offer = None
+    for estimate in sorted(estimated, key=lambda estimate: estimate.size):
+        encode: Encode | None = estimate.setting.encode
+        if offer is not None:
+            work.show(offer)
+            encode = encode if work.budget.allows(work.budget.spent) else estimate.setting.spare
+        if encode is None:
+            break
+        most = work.least() if work.met() else math.inf
+        scale = _scaled(work, sample, estimate, promised)
+        found = seek(work, partial(encode, work.picture), scale, promised, most)
+        offer = found.offer
+        if found.good or len(offer.data) >= most:
+            break
+        if found.at < scale.hi:
+            return _spared(work, estimate, found, most)
+    return offer
+
+
+def _scaled(work: Work, sample: Work, estimate: Estimate, promised: float) -> Scale:
+    """The scale of the estimate's setting, with what is known of the picture."""
+    setting = estimate.setting
+    scale = replace(setting.scale, slope=estimate.slope)
     if sample is work:
-        scale = replace(scale, guess=lambda _: round(best.at))
-    else:
-        guess = math.ceil(_foretold(work, sample, best, promised))
-        slope = best.slope * setting.steeper
-        scale = replace(scale, guess=lambda _: guess, slope=slope, close=STEP, tries=TRIES)
-    most = work.least() if work.met() else math.inf
-    found = seek(work, partial(setting.encode, work.picture), scale, promised, most)
-    return found.offer if found.good else _spared(work, best, found, most)
+        return replace(scale, guess=lambda _: round(estimate.at))
+    guess = math.ceil(_foretold(work, sample, estimate, promised))
+    slope = estimate.slope * setting.steeper
+    return replace(scale, guess=lambda _: guess, slope=slope, close=STEP, tries=TRIES)
 
 
 def _spared(work: Work, best: Estimate, short: Sought, most: float) -> Offer | None:
     """A cheaper run's file, where time allows no slow one that keeps the promise: it is larger, and does."""
     setting, goal = best.setting, work.goal
-    if setting.spare is None or short.at >= setting.scale.hi or not isinstance(goal, LooksLike):
+    if setting.spare is None or not isinstance(goal, LooksLike):
         return short.offer
     work.show(short.offer)
     missing = goal.score - (short.offer.score or 0.0) + LOSS

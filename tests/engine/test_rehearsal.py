@@ -87,6 +87,15 @@ def test_a_small_picture_is_searched_to_the_last_step() -> None:
     assert len(offer.data) == least
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_a_setting_that_falls_short_of_its_drafts_gives_way_to_the_next(size: tuple[int, int]) -> None:
+    diary, given = Diary(), work(size, LooksLike(80.0))
+    usual = diary.setting("usual")
+    capped = replace(usual, name="capped", encode=lambda picture, quality: usual.encode(picture, min(quality, 20)))
+    assert score(given, rehearsed(given, (capped, usual))) >= 80.0
+    assert score(given, rehearsed(given, (capped,))) < 80.0
+
+
 def test_nothing_where_no_draft_reaches_the_promise() -> None:
     assert rehearsed(work(SMALL, LooksLike(99.9)), (Diary().setting(),)) is None
 

@@ -41,8 +41,10 @@ SPEEDS = ((2, 20.0), (3, 10.0), (4, 4.8), (5, 3.0), (6, 0.8), (8, 0.3), (10, 0.1
 # What these bring a photograph over the next faster one is half a per cent of its bytes, a drawn picture 5 to 15.
 DRAWN_SPEEDS = (2, 4)
 PROBES = 6
-# Encodes that a search by way of drafts comes to, the drafts included.
-REHEARSED = 3
+# Encodes that a search by way of drafts comes to, drafts included, over the share of the time that it may take.
+REHEARSED = 3.4
+# From this score on an encode takes longer, as much again for so many points more.
+CHEAP, DEARER = 75.0, 12.0
 # The speed of drafts, how many points the slow file is above them, and how many times as fast its score rises: of drawn
 # pictures the quickest tell too little.
 DRAWN_DRAFT, PHOTO_DRAFT = (6, 0.5, 1.0), (9, 2.2, 1.0)
@@ -53,6 +55,8 @@ THOROUGH_PIXELS = 10_000
 # The tune leans to sharp blocks, and to more quality where a block is flat; both cost bytes at the same score.
 TUNE = {"tune": "ssimulacra2", "sharpness": "0", "deltaq-strength": "25"}
 NEAREST = QUALITY.hi
+# Above this score 4:2:0 costs more bytes than it saves, or does not get there at all.
+HALF_CHROMA_UP_TO = 88.0
 # libyuv's way to YCbCr is off by a step or two, which no quality makes up for: dark pictures lose up to 3 points by it.
 # libavif takes its own, exact one where colours are to be multiplied by alpha; opaque alpha is not stored.
 UNROUNDED = {"alpha_premultiplied": True}
@@ -178,6 +182,8 @@ def speed(work: Work, drawn: bool = False) -> int:
     share = 0.3 if moving else 1.0
     probes = REHEARSED if rehearsing(work) or isinstance(work.goal, Fixed) else PROBES
     megapixels = work.picture.width * work.picture.height * frames / 1e6
+    if isinstance(work.goal, LooksLike):
+        share *= 1 + max(0.0, work.goal.score - CHEAP) / DEARER
     for step, seconds in SPEEDS:
         if (drawn or step not in DRAWN_SPEEDS) and work.budget.allows(probes * seconds * share * megapixels):
             return step
@@ -199,7 +205,8 @@ def lossy(work: Work) -> Offer | None:
     half, full, gray = (setting(picked, subsampling, drawn) for subsampling in ("4:2:0", "4:4:4", "4:0:0"))
     if work.picture.animation:
         return in_turn(work, *(lambda s=s: meet(work, partial(s.encode, work.picture), s.scale) for s in (half, full)))
-    settings = (gray,) if work.picture.gray else (half, full)
+    promised = work.goal.score if isinstance(work.goal, LooksLike) else 0.0
+    settings = (gray,) if work.picture.gray else (full,) if promised > HALF_CHROMA_UP_TO else (half, full)
     search = rehearsed if rehearsing(work) and half.draft else best_of
     return search(work, settings) or meet(work, partial(settings[-1].encode, work.picture), QUALITY)
 
