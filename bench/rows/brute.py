@@ -78,8 +78,8 @@ def near_lossless(pixels: Pixels, quality: int) -> bytes:
     return made
 
 
-def avif(pixels: Pixels, quantizer: int, *, chroma: str, swift: bool) -> bytes:
-    return aom(Picture(pixels), quantizer, DRAWN if is_graphic(pixels) else PHOTO, chroma, swift)
+def avif(pixels: Pixels, quantizer: int, *, chroma: str, levelling: int, swift: bool) -> bytes:
+    return aom(Picture(pixels), quantizer, DRAWN if is_graphic(pixels) else PHOTO, chroma, levelling, swift)
 
 
 SETTINGS: dict[str, tuple[tuple[Encode, range], ...]] = {
@@ -92,7 +92,9 @@ SETTINGS: dict[str, tuple[tuple[Encode, range], ...]] = {
         (lossless, range(6, 7)),
     ),
     "avif": tuple(
-        (partial(avif, chroma=chroma, swift=swift), range(10, 63)) for chroma in ("4:2:0", "4:4:4") for swift in BOTH
+        (partial(avif, chroma=chroma, levelling=levelling, swift=swift), range(10, 63))
+        for chroma in ("4:2:0", "4:4:4")
+        for levelling, swift in ((25, False), (25, True), (100, False))
     ),
 }
 

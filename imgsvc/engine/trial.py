@@ -47,7 +47,7 @@ class Setting:
     """How many times as fast as the drafts' the score of files usually rises with the quality."""
     spare: Callable[[Picture, int], bytes] | None = None
     """A run between both, for when there is no time for another one of `encode`."""
-    variant: Setting | None = None
+    variants: tuple[Setting, ...] = ()
     """What is tried as well where this setting is the best of those it was tried with."""
     doubt: float = 1.0
     """How many times as large as the best other a variant's estimate is taken for: what drafts tell of it is rough."""
@@ -113,15 +113,16 @@ def estimates(work: Work, settings: tuple[Setting, ...], target: float) -> Itera
             yield estimate
             first = first or estimate
             best = min(best or estimate, estimate, key=lambda one: one.size)
-    if best and (variant := best.setting.variant) and (estimate := _estimate(work, variant, target, best, best)):
-        yield replace(estimate, size=estimate.size * variant.doubt)
+    for variant in best.setting.variants if best else ():
+        if estimate := _estimate(work, variant, target, best, best):
+            yield replace(estimate, size=estimate.size * variant.doubt)
 
 
 def _each_searched(work: Work, settings: tuple[Setting, ...], score: float) -> Offer | None:
     """Every setting on the picture itself, down to the last step: it is small enough."""
     best: Offer | None = None
     most = _most(work)
-    further = [other for setting in settings for other in (setting.variant, setting.twin) if other]
+    further = [other for setting in settings for other in (*setting.variants, setting.twin) if other]
     for setting in (*settings, *further):
         if best and not work.budget.allows(work.budget.spent):
             break

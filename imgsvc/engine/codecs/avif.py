@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -15,6 +14,7 @@ from pillow_avif import AvifImagePlugin as PillowAvif
 from imgsvc.engine import reel
 from imgsvc.engine.aim import Scale, in_turn, meet, through
 from imgsvc.engine.bounds import check_result
+from imgsvc.engine.boxes import boxes, metadata_extents
 from imgsvc.engine.codec import Codec, Offer, Pass, Picture, Shape, Work
 from imgsvc.engine.graphics import is_graphic
 from imgsvc.engine.hdr import is_hdr, to_sdr
@@ -31,7 +31,6 @@ PLUGINS = (AvifImagePlugin, PillowAvif)
 SEAL = b"imgsvc "
 BRANDS = {b"avif", b"avis"}
 QUICK_PIXELS = 1_500_000
-METADATA_ITEMS = {b"Exif", b"mime"}
 
 # aom has 64 quantizers, to which libavif rounds its qualities of 0..100: the scale counts those between the extremes.
 QUANTIZERS = 63
@@ -43,7 +42,7 @@ DRAWN_SPEEDS = (2, 4)
 PROBES = 6
 # Encodes that a search by way of drafts comes to, drafts included, over the share of the time that it may take.
 REHEARSED = 3.4
-# From this score on an encode takes longer, as much again for so many points more.
+# From this score on an encode of a photograph takes longer, as much again for so many points more.
 CHEAP, DEARER = 75.0, 12.0
 # The speed of drafts, how many points the slow file is above them, and how many times as fast its score rises: of drawn
 # pictures the quickest tell too little.
@@ -52,16 +51,17 @@ DRAWN_DRAFT, PHOTO_DRAFT = (6, 0.5, 1.0), (9, 2.2, 1.0)
 HURRY = 2
 # Up to this many pixels every setting is searched at the picked speed.
 THOROUGH_PIXELS = 10_000
-# The tune leans to sharp blocks, and to more quality where a block is flat; both cost bytes at the same score.
-TUNE = {"tune": "ssimulacra2", "sharpness": "0", "deltaq-strength": "25"}
+# The tune leans to sharp blocks, which cost bytes at the same score.
+TUNE = {"tune": "ssimulacra2", "sharpness": "0"}
+# Per cent of the quality that the tune adds to flat blocks. Most pictures want little, some save a tenth by all of it.
+LITTLE, ALL = 25, 100
 NEAREST = QUALITY.hi
-# Above this score 4:2:0 costs more bytes than it saves, or does not get there at all.
-HALF_CHROMA_UP_TO = 88.0
 # libyuv's way to YCbCr is off by a step or two, which no quality makes up for: dark pictures lose up to 3 points by it.
 # libavif takes its own, exact one where colours are to be multiplied by alpha; opaque alpha is not stored.
 UNROUNDED = {"alpha_premultiplied": True}
-# Now and then libyuv's errors and those of decoders cancel out: 5 % fewer bytes were seen, and 6 % more.
-SWIFT_DOUBT = 1.01
+# Drafts of a variant err by about as much. Now and then libyuv's errors and those of decoders cancel out: 5 % fewer
+# bytes were seen, and 6 % more.
+DOUBT = 1.015
 
 
 def sniff(data: bytes) -> bool:
@@ -70,71 +70,6 @@ def sniff(data: bytes) -> bool:
     end = min(struct.unpack_from(">I", data)[0], len(data))
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
     return bool(brands & BRANDS)
-
-
-def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, first byte of the body and end of each box in this stretch (ISO/IEC 14496-12, 4.2)."""
-    while at + 8 <= end:
-        size, kind = struct.unpack_from(">I4s", data, at)
-        body = at + 8
-        if size == 1 and at + 16 <= end:
-            size, body = struct.unpack_from(">Q", data, at + 8)[0], at + 16
-        stop = end if size == 0 else at + size
-        if stop < body or stop > end:
-            return
-        yield kind, body, stop
-        at = stop
-
-
-def metadata_extents(data: bytes) -> list[tuple[int, int]]:
-    """First byte and length of every stretch that holds EXIF or XMP (ISO/IEC 14496-12, 8.11.3 and 8.11.6)."""
-    top = {kind: (body, stop) for kind, body, stop in boxes(data, 0, len(data))}
-    if b"meta" not in top:
-        return []
-    body, stop = top[b"meta"]
-    inner = {kind: (first, last) for kind, first, last in boxes(data, body + 4, stop)}
-    if b"iinf" not in inner or b"iloc" not in inner:
-        return []
-    wanted = _metadata_ids(data, *inner[b"iinf"])
-    return [(start, size) for item, start, size in _locations(data, *inner[b"iloc"]) if item in wanted]
-
-
-def _metadata_ids(data: bytes, body: int, stop: int) -> set[int]:
-    ids = set()
-    counted = 2 if data[body] == 0 else 4
-    for kind, first, _ in boxes(data, body + 4 + counted, stop):
-        version = data[first]
-        if kind == b"infe" and version >= 2:
-            wide = 4 if version == 3 else 2
-            item_type = data[first + 6 + wide : first + 10 + wide]
-            if item_type in METADATA_ITEMS:
-                ids.add(int.from_bytes(data[first + 4 : first + 4 + wide], "big"))
-    return ids
-
-
-def _locations(data: bytes, body: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    version = data[body]
-    offset_size, length_size = data[body + 4] >> 4, data[body + 4] & 15
-    base_size, index_size = data[body + 5] >> 4, data[body + 5] & 15 if version else 0
-    at = body + 6
-
-    def number(size: int) -> int:
-        nonlocal at
-        at += size
-        return int.from_bytes(data[at - size : at], "big")
-
-    for _ in range(number(4 if version == 2 else 2)):
-        if at >= stop:
-            return
-        item = number(4 if version == 2 else 2)
-        in_file = version == 0 or number(2) & 15 == 0
-        number(2)
-        base = number(base_size)
-        for _ in range(number(2)):
-            number(index_size)
-            start, size = base + number(offset_size), number(length_size)
-            if in_file:
-                yield item, start, size
 
 
 def strip(data: bytes) -> bytes:
@@ -182,7 +117,7 @@ def speed(work: Work, drawn: bool = False) -> int:
     share = 0.3 if moving else 1.0
     probes = REHEARSED if rehearsing(work) or isinstance(work.goal, Fixed) else PROBES
     megapixels = work.picture.width * work.picture.height * frames / 1e6
-    if isinstance(work.goal, LooksLike):
+    if isinstance(work.goal, LooksLike) and not drawn:
         share *= 1 + max(0.0, work.goal.score - CHEAP) / DEARER
     for step, seconds in SPEEDS:
         if (drawn or step not in DRAWN_SPEEDS) and work.budget.allows(probes * seconds * share * megapixels):
@@ -205,38 +140,44 @@ def lossy(work: Work) -> Offer | None:
     half, full, gray = (setting(picked, subsampling, drawn) for subsampling in ("4:2:0", "4:4:4", "4:0:0"))
     if work.picture.animation:
         return in_turn(work, *(lambda s=s: meet(work, partial(s.encode, work.picture), s.scale) for s in (half, full)))
-    promised = work.goal.score if isinstance(work.goal, LooksLike) else 0.0
-    settings = (gray,) if work.picture.gray else (full,) if promised > HALF_CHROMA_UP_TO else (half, full)
+    settings = (gray,) if work.picture.gray else (half, full)
     search = rehearsed if rehearsing(work) and half.draft else best_of
     return search(work, settings) or meet(work, partial(settings[-1].encode, work.picture), QUALITY)
 
 
 def setting(picked: int, subsampling: str, drawn: bool) -> Setting:
-    """How the encoder is run at this size of chroma; the variant leaves the way to YCbCr to libyuv."""
-    exact, swift = (_setting(picked, subsampling, drawn, swift) for swift in (False, True))
-    return exact if subsampling == "4:0:0" else replace(exact, variant=swift)
+    """How the encoder is run at this size of chroma; variants level flat blocks, or leave YCbCr to libyuv."""
+    usual, level = (_setting(picked, subsampling, drawn, levelling) for levelling in (LITTLE, ALL))
+    swift = _setting(picked, subsampling, drawn, LITTLE, swift=True)
+    return replace(usual, variants=(level,) if subsampling == "4:0:0" else (level, swift))
 
 
-def _setting(picked: int, subsampling: str, drawn: bool, swift: bool) -> Setting:
+def _setting(picked: int, subsampling: str, drawn: bool, levelling: int, swift: bool = False) -> Setting:
     quick, gain, steeper = DRAWN_DRAFT if drawn else PHOTO_DRAFT
 
     def run(speed: int, picture: Picture, quality: int) -> bytes:
-        return encode(picture, quality, speed, subsampling, swift)
+        return encode(picture, quality, speed, subsampling, levelling, swift)
 
     return Setting(
-        f"{subsampling}{' swift' if swift else ''}",
+        f"{subsampling} {levelling}{' swift' if swift else ''}",
         partial(run, picked),
         QUALITY,
         draft=partial(run, quick) if picked < quick else None,
         gain=gain,
         steeper=steeper,
         spare=partial(run, picked + HURRY) if picked + HURRY <= SPEEDS[-1][0] else None,
-        doubt=SWIFT_DOUBT if swift else 1.0,
+        doubt=DOUBT,
     )
 
 
-def encode(picture: Picture, quality: int, picked: int, subsampling: str, swift: bool = False) -> bytes:
-    """The file at a place on `QUALITY` and one of aom's speeds; `swift` leaves the way to YCbCr to libyuv."""
+def encode(
+    picture: Picture, quality: int, picked: int, subsampling: str, levelling: int = LITTLE, swift: bool = False
+) -> bytes:
+    """The file at a place on `QUALITY` and one of aom's speeds.
+
+    `levelling` is the percentage of the quality meant for flat blocks that they get; `swift` leaves the way to YCbCr to
+    libyuv.
+    """
     options = {
         "codec": "aom",
         "speed": picked,
@@ -252,7 +193,7 @@ def encode(picture: Picture, quality: int, picked: int, subsampling: str, swift:
     if pixels.shape[2:] == (3,) and not swift:
         pixels = np.dstack((pixels, np.full_like(pixels[..., 0], 255)))
         options |= UNROUNDED
-    reel.Sheet(pixels).save(out, "AVIF", advanced=TUNE, **options)
+    reel.Sheet(pixels).save(out, "AVIF", advanced=TUNE | {"deltaq-strength": str(levelling)}, **options)
     return out.getvalue()
 
 

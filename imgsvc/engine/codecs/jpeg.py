@@ -204,20 +204,20 @@ def quick(picture: Picture, quality: int) -> bytes:
     return out.getvalue()
 
 
-def setting(table: int, half: bool, variant: Setting | None = None) -> Setting:
+def setting(table: int, half: bool, *variants: Setting) -> Setting:
     return Setting(
         f"{table} {'half' if half else 'full'}",
         lambda picture, quality: encode(picture, quality, table, not half),
         Scale(1, HIGHEST_HALF if half else HIGHEST_FULL, GUESSES[table, half], SLOPE),
         draft=lambda picture, quality: encode(picture, quality, table, not half, draft=True),
-        variant=variant,
+        variants=variants,
     )
 
 
 FULL = {table: setting(table, half=False) for table in (2, 5, 8)}
 HALF = {table: setting(table, half=True) for table in FULL}
 # Full chroma instead wins on a few pictures, and is worth a try with the best table alone.
-EITHER = {table: replace(HALF[table], variant=FULL[table]) for table in FULL}
+EITHER = {table: replace(HALF[table], variants=(FULL[table],)) for table in FULL}
 
 
 def lossy(work: Work) -> Offer | None:
