@@ -10,16 +10,16 @@ from functools import partial
 from imgsvc.engine.aim import Scale, Sought, meet, seek
 from imgsvc.engine.codec import Offer, Picture, Work
 from imgsvc.engine.recipe import LooksLike
-from imgsvc.engine.trial import SEAMS, Estimate, Setting, estimates, sampled
+from imgsvc.engine.trial import SEAMS, Estimate, Setting, believed, estimates, sampled
 
 # What is foretold errs by half a point; aimed this much above the promise, most first encodes keep it.
-MARGIN = 0.1
+MARGIN = 0.25
 # What the slow encode adds on the mosaic counts by so much, the rest is as usual: its extremes are mostly noise.
 TRUST = 0.7
 # A draft of the whole this many points off is made once more, nearer to where it matters.
 FAR = 2.0
 # A file this share of one step above the promise is not worth another slow encode.
-STEP = 1.2
+STEP = 1.7
 # Points by which a cheaper run's file usually scores below the slow one of its quality.
 LOSS = 0.5
 # After so many slow encodes a file that keeps the promise is the answer: a third would save about one step.
@@ -91,13 +91,16 @@ def _foretold(work: Work, sample: Work, best: Estimate, promised: float) -> floa
     slow, draft = setting.encode, setting.draft or setting.encode
     at = _within(setting, best.at)
     whole = _score(work, draft, at)
+    slope = best.slope
     off = promised - setting.gain - whole
-    if abs(off) > FAR:
-        at = _within(setting, at + off / best.slope)
-        whole = _score(work, draft, at)
+    if abs(off) > FAR and (nearer := _within(setting, at + off / slope)) != at:
+        again = _score(work, draft, nearer)
+        # The whole picture's own slope: a mosaic of few tiles tells less.
+        slope = believed((again - whole) / (nearer - at), setting)
+        at, whole = nearer, again
     told = _score(sample, slow, at) - _score(sample, draft, at)
     gain = TRUST * told + (1 - TRUST) * setting.gain
-    return at + (promised + MARGIN - whole - gain) / (best.slope * setting.steeper)
+    return at + (promised + MARGIN - whole - gain) / (slope * setting.steeper)
 
 
 def _within(setting: Setting, at: float) -> int:

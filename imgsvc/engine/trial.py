@@ -169,6 +169,12 @@ def _estimate(
             return found
 
 
+def believed(slope: float, setting: Setting) -> float:
+    """The slope between two probes, or as near to it as is likely for the setting."""
+    usual = setting.scale.slope
+    return min(max(slope, usual * SLOPES[0]), usual * SLOPES[1])
+
+
 def _at(seen: dict[int, tuple[float, float]], target: float, setting: Setting, known: Estimate | None) -> Estimate:
     """On the line through the two probes nearest the target, in score against the logarithm of the bytes."""
     near = sorted(seen, key=lambda x: abs(seen[x][0] - target))[:2]
@@ -178,8 +184,7 @@ def _at(seen: dict[int, tuple[float, float]], target: float, setting: Setting, k
     growth = known.growth if known else GROWTH
     rise = seen[other][0] - score
     if other != one and rise:
-        usual = setting.scale.slope
-        slope = min(max(rise / (other - one), usual * SLOPES[0]), usual * SLOPES[1])
+        slope = believed(rise / (other - one), setting)
         growth = max((seen[other][1] - size) / rise, 0.0)
     away = target - score
     return Estimate(setting, one + away / slope, math.exp(size + growth * away), slope, growth)
