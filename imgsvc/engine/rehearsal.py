@@ -55,10 +55,10 @@ def rehearsed(work: Work, settings: tuple[Setting, ...]) -> Offer | None:
         scale = _scaled(work, sample, estimate, promised)
         found = seek(work, partial(encode, work.picture), scale, promised, most)
         offer = found.offer
-        if found.good or len(offer.data) >= most:
+        if not found.good and found.at < scale.hi and len(offer.data) < most:
+            offer = _spared(work, estimate, found, most)
+        if (offer.score or 0.0) >= promised or len(offer.data) >= most:
             break
-        if found.at < scale.hi:
-            return _spared(work, estimate, found, most)
     return offer
 
 
@@ -73,7 +73,7 @@ def _scaled(work: Work, sample: Work, estimate: Estimate, promised: float) -> Sc
     return replace(scale, guess=lambda _: guess, slope=slope, close=STEP, tries=TRIES)
 
 
-def _spared(work: Work, best: Estimate, short: Sought, most: float) -> Offer | None:
+def _spared(work: Work, best: Estimate, short: Sought, most: float) -> Offer:
     """A cheaper run's file, where time allows no slow one that keeps the promise: it is larger, and does."""
     setting, goal = best.setting, work.goal
     if setting.spare is None or not isinstance(goal, LooksLike):
