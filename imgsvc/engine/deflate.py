@@ -54,7 +54,8 @@ def thorough(data: bytes, pixels: int, budget: Budget, every: bool) -> bytes:
     if (every or pixels <= SMALL_PIXELS) and budget.allows(EVERY_COSTS * took):
         best = min(best, bytes(oxipng.optimize_from_memory(best, level=EVERY, strip=KEEP)), key=len)
     tiny = pixels <= MOST_ROUNDS_PIXELS
-    if (tiny or best[25] == PALETTE) and ZOPFLI_COSTS * took < min(MOST_ZOPFLI_SECONDS, budget.left):
+    worth = best[25] == PALETTE or pixels <= (SMALL_PIXELS if every else MOST_ROUNDS_PIXELS)
+    if worth and ZOPFLI_COSTS * took < min(MOST_ZOPFLI_SECONDS, budget.left):
         best = screened(best, oxipng.Deflaters.zopfli(MOST_ROUNDS if tiny else ZOPFLI_ROUNDS))
     return best
 

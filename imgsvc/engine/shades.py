@@ -23,6 +23,12 @@ from imgsvc.engine.vips import to_vips
 # libvips's palette quality: 100 takes all 256 colours, lower ones as many as the error allows.
 QUALITIES = (*range(5, 70, 5), *range(70, 90, 2), *range(90, 101))
 PALETTE = Scale(0, len(QUALITIES) - 1, lambda score: bisect_left(QUALITIES, min(score, 100.0)), slope=1.5)
+MOST_COLOURS = 256
+# All 256 colours, chosen with the most care, and diffusion of errors between none and so much.
+DITHERS = (0.0, 0.25, 0.5)
+FINEST = Scale(0, len(DITHERS) - 1, lambda _: 0, slope=0.5)
+# libvips's effort with a palette, 1..10: the highest scores half a point more for twice the time.
+EFFORT, MOST_EFFORT = 7, 10
 # Rounding steps, negative so that a larger number looks better.
 STEPS = Scale(-32, -2, lambda score: -max(2, round(10 - (score - 70) / 3.5)), slope=3.5)
 
@@ -47,6 +53,8 @@ class Family:
     encode: Callable[[Picture, int], bytes]
     scale: Scale
     beside: int
+    fallback: bool = False
+    """Only of use where no family before it reaches the promise."""
 
 
 @dataclass(slots=True)
@@ -73,15 +81,19 @@ class Tries:
         self.slowest = max(self.slowest, before - self.work.budget.left)
         return self.offers[data]
 
+    def reached(self, target: float) -> dict[bytes, float]:
+        """The files that keep the promise, with their scores."""
+        return {data: score for data, score in self.offers.items() if score >= target}
+
     def enough(self) -> bool:
         """Whether one more would take more than this search's share of the time."""
         return self.work.budget.left - self.slowest < (1 - SHARE) * self.begun
 
 
-def palette(picture: Picture, x: int, dither: float) -> bytes:
+def palette(picture: Picture, x: int, dither: float, effort: int = EFFORT) -> bytes:
     """At most 256 colours: as few as the error at this place of the scale allows."""
     saved: bytes = to_vips(picture.pixels).pngsave_buffer(
-        palette=True, Q=QUALITIES[x], effort=7, dither=dither, compression=6, keep="none"
+        palette=True, Q=QUALITIES[x], effort=effort, dither=dither, compression=6, keep="none"
     )
     return saved
 
@@ -106,6 +118,30 @@ def _rounded(step: int) -> Pixels:
     return nearest.astype(np.uint8)
 
 
+def finest(picture: Picture, x: int) -> bytes:
+    """256 colours chosen with the most care, errors diffused the more the higher the place."""
+    return palette(picture, PALETTE.hi, DITHERS[x], MOST_EFFORT)
+
+
+def capped(encode: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """`encode`, which is asked once for each place, and for none above one whose palette is full: they are the same."""
+    made: dict[int, bytes] = {}
+
+    def once(x: int) -> bytes:
+        below = max((place for place in made if place <= x), default=None)
+        if below is None or (below < x and not _full(made[below])):
+            made[x] = encode(x)
+            return made[x]
+        return made[below]
+
+    return once
+
+
+def _full(data: bytes) -> bool:
+    with Image.open(BytesIO(data)) as image:
+        return image.mode == "P" and len(image.getpalette() or ()) >= 3 * MOST_COLOURS
+
+
 def dithered(dither: float) -> Family:
     return Family(lambda picture, x: palette(picture, x, dither), PALETTE, BESIDE["palette"])
 
@@ -114,13 +150,15 @@ def families(picture: Picture) -> tuple[Family, ...]:
     """Ways worth trying where a score is promised.
 
     Palettes without error diffusion: with it three photographs were larger at the same score than with better colours.
+    It gets a palette up to two points further where 256 colours alone fall short; channels take twice the bytes then.
     """
-    plain = cache(partial(palette, picture, dither=0.0))
+    plain = capped(lambda x: palette(picture, x, 0.0))
     refined = cache(Clusters(picture.pixels).refined)
     large = picture.width * picture.height > COUNTED_PIXELS
     return (
         dithered(0.5) if large else Family(lambda _, x: refined(plain(x)), PALETTE, BESIDE["palette"]),
         Family(lambda _, x: plain(x), PALETTE, BESIDE["palette"]),
+        Family(finest, FINEST, 0, fallback=True),
         Family(levels, STEPS, BESIDE["levels"]),
     )
 
@@ -142,6 +180,8 @@ def coarser(work: Work, tidy: Callable[[bytes], bytes]) -> Offer | None:
 def _sweep(tries: Tries, target: float) -> None:
     """Every place of each scale from the top down, until the score is far below the target."""
     for family in families(tries.work.picture):
+        if family.fallback and tries.reached(target):
+            continue
         for x in range(family.scale.hi, family.scale.lo - 1, -1):
             if tries.enough():
                 return
@@ -153,8 +193,12 @@ def _search(tries: Tries, target: float) -> None:
     """The lowest place of each scale that reaches the target, and a few above it."""
     guess = PALETTE.guess(target)
     for family in families(tries.work.picture):
+        # What a file took says little of the next family's.
+        tries.slowest = 0.0
         if tries.offers and tries.enough():
             return
+        if family.fallback and tries.reached(target):
+            continue
         start = guess if family.scale is PALETTE else family.scale.guess(target)
         lo, hi, slope = family.scale.lo, family.scale.hi, family.scale.slope
         found = smallest(partial(tries.score, family), target, lo, hi, start, tries.enough, slope)
@@ -169,7 +213,7 @@ def _search(tries: Tries, target: float) -> None:
 def _smallest(tries: Tries, target: float) -> Offer | None:
     """Of the files that reach the target those that may be the smallest, well compressed; else the best-looking."""
     work = tries.work
-    reached = {data: score for data, score in tries.offers.items() if score >= target}
+    reached = tries.reached(target)
     if not reached:
         return max((Offer(*pair) for pair in tries.offers.items()), key=lambda one: one.score or 0.0, default=None)
     least = min(map(len, reached))
