@@ -21,6 +21,7 @@ from imgsvc.engine.bounds import check_result
 from imgsvc.engine.budget import Budget, Limits
 from imgsvc.engine.burden import weigh
 from imgsvc.engine.codec import Codec, Info, Offer, Pass, Picture, Pixels, Shape, Work
+from imgsvc.engine.declarations import shortened
 from imgsvc.engine.geometry import Size, inside, plan
 from imgsvc.engine.pixels import picture
 from imgsvc.engine.recipe import Lossless
@@ -174,12 +175,12 @@ def _better(best: Node, text: bytes, exact: bool, budget: Budget) -> tuple[Node,
         if not budget.allows(_seconds(best, text)):
             return None
         try:
-            made = sanitise(svgo.optimize(text.decode(), settings)["data"].encode())
+            root = shortened(parse(sanitise(svgo.optimize(text.decode(), settings)["data"].encode())))
         except Exception:  # noqa: BLE001, S112 - on odd documents the port raises nearly any built-in kind
             continue
+        made = write(root).encode()
         if len(made) >= len(text):
             return None
-        root = parse(made)
         if alike(best, root, exact):
             return root, made
     return None
