@@ -27,8 +27,14 @@ MOST_COLOURS = 256
 # All 256 colours, chosen with the most care, and diffusion of errors between none and so much.
 DITHERS = (0.0, 0.25, 0.5)
 FINEST = Scale(0, len(DITHERS) - 1, lambda _: 0, slope=0.5)
-# libvips's effort with a palette, 1..10: the highest scores half a point more for twice the time.
-EFFORT, MOST_EFFORT = 7, 10
+# libvips's effort with a palette, 1..10: the highest scores half a point more for about twice the time, the hasty one
+# up to three less for a twelfth to all of it.
+EFFORT, MOST_EFFORT, HASTY_EFFORT = 7, 10, 4
+FINEST_COSTS = 2.5
+# Where hasty palettes of 256 colours fall short by more, the best ones do too: noise, and most photographs.
+REACH = 5.0
+HASTY = Scale(0, 1, lambda _: 0)
+HASTY_DITHERS = (0.0, 0.5)
 # Rounding steps, negative so that a larger number looks better.
 STEPS = Scale(-32, -2, lambda score: -max(2, round(10 - (score - 70) / 3.5)), slope=3.5)
 
@@ -59,19 +65,29 @@ class Family:
 
 @dataclass(slots=True)
 class Tries:
-    """What was tried so far: files with their scores, and what the dearest took."""
+    """What was tried so far: files with their scores, and what they took."""
 
     work: Work
     tidy: Callable[[bytes], bytes]
     offers: dict[bytes, float] = field(default_factory=dict)
+    scores: dict[tuple[Family, int], float] = field(default_factory=dict)
     slowest: float = 0.0
+    """Seconds that the dearest file of this family took."""
+    dearest: float = 0.0
+    """Of all families."""
     begun: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.begun = self.work.budget.left
 
+    def turn(self) -> None:
+        """To the next family: what the last one's files took says little of its own."""
+        self.slowest = 0.0
+
     def score(self, family: Family, x: int) -> float:
         """The score of the family's file at a place of its scale."""
+        if (family, x) in self.scores:
+            return self.scores[family, x]
         before = self.work.budget.left
         data = self.tidy(family.encode(self.work.picture, x))
         if data not in self.offers:
@@ -79,6 +95,8 @@ class Tries:
             if len(data) < self.work.least():
                 self.work.show(Offer(data, score))
         self.slowest = max(self.slowest, before - self.work.budget.left)
+        self.dearest = max(self.dearest, self.slowest)
+        self.scores[family, x] = self.offers[data]
         return self.offers[data]
 
     def reached(self, target: float) -> dict[bytes, float]:
@@ -123,6 +141,11 @@ def finest(picture: Picture, x: int) -> bytes:
     return palette(picture, PALETTE.hi, DITHERS[x], MOST_EFFORT)
 
 
+def hasty(picture: Picture, x: int) -> bytes:
+    """256 colours chosen in a hurry, errors diffused or not: what palettes are good for at all."""
+    return palette(picture, PALETTE.hi, HASTY_DITHERS[x], HASTY_EFFORT)
+
+
 def capped(encode: Callable[[int], bytes]) -> Callable[[int], bytes]:
     """`encode`, which is asked once for each place, and for none above one whose palette is full: they are the same."""
     made: dict[int, bytes] = {}
@@ -146,12 +169,15 @@ def dithered(dither: float) -> Family:
     return Family(lambda picture, x: palette(picture, x, dither), PALETTE, BESIDE["palette"])
 
 
-def families(picture: Picture) -> tuple[Family, ...]:
-    """Ways worth trying where a score is promised.
+def families(picture: Picture, palettes: bool = True) -> tuple[Family, ...]:
+    """Ways worth trying where a score is promised; without those of palettes, which may be known to be in vain.
 
     Palettes without error diffusion: with it three photographs were larger at the same score than with better colours.
     It gets a palette up to two points further where 256 colours alone fall short; channels take twice the bytes then.
     """
+    rounding = Family(levels, STEPS, BESIDE["levels"])
+    if not palettes:
+        return (rounding,)
     plain = capped(lambda x: palette(picture, x, 0.0))
     refined = cache(Clusters(picture.pixels).refined)
     large = picture.width * picture.height > COUNTED_PIXELS
@@ -159,7 +185,7 @@ def families(picture: Picture) -> tuple[Family, ...]:
         dithered(0.5) if large else Family(lambda _, x: refined(plain(x)), PALETTE, BESIDE["palette"]),
         Family(lambda _, x: plain(x), PALETTE, BESIDE["palette"]),
         Family(finest, FINEST, 0, fallback=True),
-        Family(levels, STEPS, BESIDE["levels"]),
+        rounding,
     )
 
 
@@ -192,13 +218,12 @@ def _sweep(tries: Tries, target: float) -> None:
 def _search(tries: Tries, target: float) -> None:
     """The lowest place of each scale that reaches the target, and a few above it."""
     guess = PALETTE.guess(target)
-    for family in families(tries.work.picture):
-        # What a file took says little of the next family's.
-        tries.slowest = 0.0
+    for family in families(tries.work.picture, palettes=_hopeful(tries, target)):
+        if family.fallback and (tries.reached(target) or tries.work.budget.left < FINEST_COSTS * tries.dearest):
+            continue
+        tries.turn()
         if tries.offers and tries.enough():
             return
-        if family.fallback and tries.reached(target):
-            continue
         start = guess if family.scale is PALETTE else family.scale.guess(target)
         lo, hi, slope = family.scale.lo, family.scale.hi, family.scale.slope
         found = smallest(partial(tries.score, family), target, lo, hi, start, tries.enough, slope)
@@ -208,6 +233,12 @@ def _search(tries: Tries, target: float) -> None:
         for x in range(found.at + 1, min(found.at + family.beside, hi) + 1):
             if found.good and not tries.enough():
                 tries.score(family, x)
+
+
+def _hopeful(tries: Tries, target: float) -> bool:
+    """Whether a palette of 256 colours may reach the target."""
+    family = Family(hasty, HASTY, 0)
+    return any(tries.score(family, x) >= target - REACH for x in (HASTY.lo, HASTY.hi))
 
 
 def _smallest(tries: Tries, target: float) -> Offer | None:

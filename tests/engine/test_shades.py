@@ -10,11 +10,23 @@ from PIL import Image
 
 from imgsvc.engine import pipeline
 from imgsvc.engine.budget import Budget
-from imgsvc.engine.codec import Picture
+from imgsvc.engine.codec import Picture, Work
 from imgsvc.engine.codecs.png import CODEC
 from imgsvc.engine.judge import Judge
-from imgsvc.engine.recipe import LooksLike, Recipe
-from imgsvc.engine.shades import DITHERS, PALETTE, capped, families, finest, palette
+from imgsvc.engine.recipe import LooksLike, Lossless, Recipe
+from imgsvc.engine.shades import (
+    DITHERS,
+    PALETTE,
+    STEPS,
+    Family,
+    Tries,
+    _search,
+    capped,
+    families,
+    finest,
+    hasty,
+    palette,
+)
 from tests.engine.pictures import drawing, encoded, glass, photo
 
 
@@ -67,3 +79,33 @@ def test_what_no_flat_palette_reaches_a_diffused_one_may() -> None:
     assert made.score is not None
     assert made.score >= promised
     assert colours(made.data) <= 256
+
+
+def test_noise_is_rounded_and_not_left_as_it_is() -> None:
+    dice = np.random.default_rng(4)
+    noisy = np.asarray(glass(320, 240)) + dice.integers(0, 12, (240, 320, 4)).astype(np.uint8) * (1, 1, 1, 0)
+    data = encoded(Image.fromarray(noisy.astype(np.uint8)), "PNG")
+    whole = pipeline.optimize(data, Recipe(Lossless()), Budget(60))
+    made = pipeline.optimize(data, Recipe(LooksLike(70.0)), Budget(60))
+    assert made.score is not None
+    assert made.score >= 70
+    assert colours(made.data) > 256
+    assert len(made.data) < len(whole.data) / 2
+
+
+@pytest.mark.parametrize(("promised", "tried"), [(60.0, True), (99.0, False)])
+def test_palettes_are_tried_where_a_hasty_one_comes_near(promised: float, tried: bool) -> None:
+    wanted = picture(photo(240, 180))
+    assert score(wanted, hasty(wanted, 0)) > 60
+    asked = []
+
+    class Counting(Tries):
+        def score(self, family: Family, x: int) -> float:
+            asked.append(family.scale)
+            return super().score(family, x)
+
+    judge = Judge(wanted).reader(lambda data: CODEC.decode(data, None))
+    work = Work(None, wanted, LooksLike(promised), Budget(60), judge, lambda data: CODEC.decode(data, None))
+    _search(Counting(work, lambda data: data), promised)
+    assert (PALETTE in asked) is tried
+    assert STEPS in asked
