@@ -180,9 +180,10 @@ def families(picture: Picture, palettes: bool = True) -> tuple[Family, ...]:
         return (rounding,)
     plain = capped(lambda x: palette(picture, x, 0.0))
     refined = cache(Clusters(picture.pixels).refined)
+    diffused = capped(lambda x: palette(picture, x, 0.5))
     large = picture.width * picture.height > COUNTED_PIXELS
     return (
-        dithered(0.5) if large else Family(lambda _, x: refined(plain(x)), PALETTE, BESIDE["palette"]),
+        Family(lambda _, x: diffused(x) if large else refined(plain(x)), PALETTE, BESIDE["palette"]),
         Family(lambda _, x: plain(x), PALETTE, BESIDE["palette"]),
         Family(finest, FINEST, 0, fallback=True),
         rounding,
