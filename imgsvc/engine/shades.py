@@ -18,6 +18,7 @@ from imgsvc.engine.deflate import quick
 from imgsvc.engine.graphics import is_graphic
 from imgsvc.engine.recipe import LooksLike
 from imgsvc.engine.search import smallest
+from imgsvc.engine.spots import spared
 from imgsvc.engine.vips import to_vips
 
 # libvips's palette quality: 100 takes all 256 colours, lower ones as many as the error allows.
@@ -137,8 +138,8 @@ def _rounded(step: int) -> Pixels:
 
 
 def finest(picture: Picture, x: int) -> bytes:
-    """256 colours chosen with the most care, errors diffused the more the higher the place."""
-    return palette(picture, PALETTE.hi, DITHERS[x], MOST_EFFORT)
+    """256 colours chosen with the most care, errors diffused the more the higher the place, no spot lost."""
+    return spared(picture.pixels, palette(picture, PALETTE.hi, DITHERS[x], MOST_EFFORT))
 
 
 def hasty(picture: Picture, x: int) -> bytes:
@@ -166,7 +167,7 @@ def _full(data: bytes) -> bool:
 
 
 def dithered(dither: float) -> Family:
-    return Family(lambda picture, x: palette(picture, x, dither), PALETTE, BESIDE["palette"])
+    return Family(lambda picture, x: spared(picture.pixels, palette(picture, x, dither)), PALETTE, BESIDE["palette"])
 
 
 def families(picture: Picture, palettes: bool = True) -> tuple[Family, ...]:
@@ -181,10 +182,11 @@ def families(picture: Picture, palettes: bool = True) -> tuple[Family, ...]:
     plain = capped(lambda x: palette(picture, x, 0.0))
     refined = cache(Clusters(picture.pixels).refined)
     diffused = capped(lambda x: palette(picture, x, 0.5))
+    spare = cache(partial(spared, picture.pixels))
     large = picture.width * picture.height > COUNTED_PIXELS
     return (
-        Family(lambda _, x: diffused(x) if large else refined(plain(x)), PALETTE, BESIDE["palette"]),
-        Family(lambda _, x: plain(x), PALETTE, BESIDE["palette"]),
+        Family(lambda _, x: spare(diffused(x) if large else refined(spare(plain(x)))), PALETTE, BESIDE["palette"]),
+        Family(lambda _, x: spare(plain(x)), PALETTE, BESIDE["palette"]),
         Family(finest, FINEST, 0, fallback=True),
         rounding,
     )
