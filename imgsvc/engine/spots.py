@@ -74,10 +74,16 @@ def _lost(pixels: Pixels, numbers: Numbers, palette: Vectors, smooth: float) -> 
     for rows, wanted in _bands(pixels, numbers):
         pair = np.stack([_blocks(wanted), _blocks(palette[numbers[rows]])])
         pair = pair[:, _shifts(*pair) > smooth]
-        found.append(pair[:, _shifts(*pair) > _allowed(pair[0], smooth)])
-    wanted, shown = np.concatenate(found, axis=1)
-    worst = np.argsort(-_shifts(wanted, shown) / _allowed(wanted, smooth), kind="stable")[:SPOTS]
-    return wanted[worst], shown[worst]
+        found.append(_worst(pair, smooth))
+    wanted, shown = _worst(np.concatenate(found, axis=1), smooth)
+    return wanted, shown
+
+
+def _worst(pair: Vectors, smooth: float) -> Vectors:
+    """Of spots as they were and as they are those that are lost, the worst first, as many as are looked at."""
+    shifts = _shifts(*pair) / _allowed(pair[0], smooth)
+    order = np.argsort(-shifts, kind="stable")[: min(SPOTS, int((shifts > 1).sum()))]
+    return pair[:, order]
 
 
 def _blocks(points: Vectors) -> Vectors:
