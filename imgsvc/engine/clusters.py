@@ -22,6 +22,8 @@ SPACE = np.diag([1.5, 0.8, 1.0]) @ [[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5]
 ALPHA_WEIGHT = 1.5
 TURN = np.zeros((4, 4))
 TURN[:3, :3], TURN[3, 3] = SPACE, ALPHA_WEIGHT
+# What a palette holds, in PNG as in GIF.
+MOST_COLOURS = 256
 # 8 rounds of 60,000 changed the score by up to half a point, either way, for two to three times the time.
 ROUNDS, SAMPLES = 5, 20_000
 # As many vectors as are compared with the palette at once, to bound the memory.

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from imgsvc.engine.aim import Scale, meet
-from imgsvc.engine.clusters import Clusters
+from imgsvc.engine.clusters import MOST_COLOURS, Clusters
 from imgsvc.engine.codec import Offer, Picture, Pixels, Work
 from imgsvc.engine.deflate import quick
 from imgsvc.engine.graphics import is_graphic
@@ -24,7 +24,6 @@ from imgsvc.engine.vips import to_vips
 # libvips's palette quality: 100 takes all 256 colours, lower ones as many as the error allows.
 QUALITIES = (*range(5, 70, 5), *range(70, 90, 2), *range(90, 101))
 PALETTE = Scale(0, len(QUALITIES) - 1, lambda score: bisect_left(QUALITIES, min(score, 100.0)), slope=1.5)
-MOST_COLOURS = 256
 # All 256 colours, chosen with the most care, and diffusion of errors between none and so much.
 DITHERS = (0.0, 0.25, 0.5)
 FINEST = Scale(0, len(DITHERS) - 1, lambda _: 0, slope=0.5)

@@ -12,11 +12,11 @@ from PIL import Image
 
 from imgsvc.engine import pipeline
 from imgsvc.engine.budget import Budget
-from imgsvc.engine.clusters import vectors, written
+from imgsvc.engine.clusters import MOST_COLOURS, vectors, written
 from imgsvc.engine.codec import Picture, Pixels
 from imgsvc.engine.recipe import LooksLike, Recipe
 from imgsvc.engine.shades import palette
-from imgsvc.engine.spots import BAND, COLOURS, FULL, SHIFT, SIDE, SMOOTH_SHIFT, spared
+from imgsvc.engine.spots import BAND, COLOURS, SHIFT, SIDE, SMOOTH_SHIFT, _roomy, spared
 from tests.engine.pictures import encoded, photo
 
 
@@ -69,14 +69,23 @@ def test_what_is_no_palette_is_left_as_it_is() -> None:
     assert spared(np.asarray(photo(64, 64)), data) is data
 
 
-@pytest.mark.parametrize("colours", [2, FULL - 1, FULL])
-def test_a_full_palette_gives_up_what_is_missed_least(colours: int) -> None:
+@pytest.mark.parametrize("colours", [2, MOST_COLOURS - 1, MOST_COLOURS])
+def test_no_palette_grows_beyond_a_full_one(colours: int) -> None:
     pixels = jug()
     data = gray(pixels, colours)
     made = spared(pixels, data)
     count = len(np.unique(shown(made).reshape(-1, 4), axis=0))
-    assert count <= min(FULL, colours + COLOURS)
+    assert count <= min(MOST_COLOURS, colours + COLOURS)
     assert shift(pixels, made, 2 * SIDE, 2 * SIDE) <= SHIFT < shift(pixels, data, 2 * SIDE, 2 * SIDE)
+
+
+def test_unused_and_similar_colours_are_given_up_first() -> None:
+    palette_ = np.array([(0, 0, 0, 255), (250, 250, 250, 255), (90, 0, 0, 255), (248, 250, 250, 255), (9, 99, 9, 255)])
+    numbers = np.array([[0, 1, 1, 1, 2, 3]], np.uint8)
+    for most, kept in ((5, [0, 1, 2, 3, 4]), (4, [0, 1, 2, 3]), (3, [0, 1, 2])):
+        fewer, left = _roomy(numbers, palette_.astype(np.uint8), most)
+        assert left.tolist() == palette_[kept].tolist()
+        assert left[fewer][..., 0].tolist() == [[0, 250, 250, 250, 90, 248 if most > 3 else 250]]
 
 
 @pytest.mark.parametrize("top", [0, BAND - SIDE, BAND, 2 * BAND + SIDE])
@@ -98,7 +107,7 @@ def test_what_shows_of_the_background_counts() -> None:
 @given(
     sides=st.tuples(st.integers(1, 70), st.integers(1, 70)),
     channels=st.sampled_from([3, 4]),
-    colours=st.integers(1, FULL),
+    colours=st.integers(1, MOST_COLOURS),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_any_picture_keeps_its_sides_and_a_palette(
@@ -112,7 +121,7 @@ def test_any_picture_keeps_its_sides_and_a_palette(
     with Image.open(BytesIO(made)) as image:
         assert image.mode == "P"
         assert image.size == (wide, high)
-        assert len(np.unique(np.asarray(image.convert("RGBA")).reshape(-1, 4), axis=0)) <= FULL
+        assert len(np.unique(np.asarray(image.convert("RGBA")).reshape(-1, 4), axis=0)) <= MOST_COLOURS
 
 
 def test_a_smooth_shade_has_no_coarse_steps_while_there_is_room() -> None:
@@ -122,11 +131,11 @@ def test_a_smooth_shade_has_no_coarse_steps_while_there_is_room() -> None:
     steps = [np.abs(shown(one)[..., 0].astype(int) - pixels[..., 0]).max() for one in (data, made)]
     assert steps[0] > 2 * SMOOTH_SHIFT
     assert steps[1] <= SMOOTH_SHIFT
-    assert spared(pixels, gray(pixels, FULL)) == gray(pixels, FULL)
+    assert spared(pixels, gray(pixels, MOST_COLOURS)) == gray(pixels, MOST_COLOURS)
 
 
 def test_a_promise_kept_by_a_palette_keeps_the_spot() -> None:
-    pixels = jug()
+    pixels = jug(SIDE)
     made = pipeline.optimize(encoded(Image.fromarray(pixels), "PNG"), Recipe(LooksLike(60.0)), Budget(60))
     with Image.open(BytesIO(made.data)) as image:
         assert image.mode == "P"
